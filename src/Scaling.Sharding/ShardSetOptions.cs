@@ -1,0 +1,27 @@
+namespace Scaling.Sharding;
+
+/// <summary>How a <see cref="ShardSet{T}"/> treats its shards. The defaults suit a web service on Postgres.</summary>
+public sealed class ShardSetOptions
+{
+    /// <summary>How many shards a query over all of them asks at once, 16 by default.</summary>
+    public int MaxFanOut { get; set; } = 16;
+
+    /// <summary>How long a query over all shards may take, 30 seconds by default; <see cref="Timeout.InfiniteTimeSpan"/> for no deadline.</summary>
+    public TimeSpan QueryTimeout { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How long the resource of a shard that left the map lives on for those who still hold it, one minute by default.</summary>
+    public TimeSpan RetireDelay { get; set; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>Fetches the newest map when a shard says that a slot has moved (see <c>ExecuteAsync</c>); null, the default, to wait for <see cref="ShardSet{T}.TrySwap"/> instead.</summary>
+    public Func<CancellationToken, Task<IShardMap>>? LoadMap { get; set; }
+
+    internal void Validate()
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(MaxFanOut, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(RetireDelay, TimeSpan.Zero);
+        if (QueryTimeout <= TimeSpan.Zero && QueryTimeout != Timeout.InfiniteTimeSpan)
+        {
+            throw new ArgumentOutOfRangeException(nameof(QueryTimeout), QueryTimeout, "Give a positive time, or Timeout.InfiniteTimeSpan for no deadline.");
+        }
+    }
+}
