@@ -1,0 +1,22 @@
+using Npgsql;
+
+namespace Scaling.Pagination.Internal;
+
+internal static class SqlParameters
+{
+    /// <summary>The cursor's values (a NULL is written into the text instead) and the limit, one row more than the page has.</summary>
+    public static NpgsqlParameter[] Of<T>(Keyset<T> keyset, KeyPosition? position, int size)
+    {
+        var parameters = new List<NpgsqlParameter>(keyset.Columns.Length + 1);
+        for (int i = 0; i < position?.Values.Length; i++)
+        {
+            if (position.Values[i] is { } value)
+            {
+                keyset.Columns[i].EnsureStorable(value);
+                parameters.Add(keyset.Columns[i].ToParameter(SqlTails.ParameterName(i), value));
+            }
+        }
+        parameters.Add(new NpgsqlParameter<int>(SqlTails.Limit, size + 1));
+        return [.. parameters];
+    }
+}

@@ -1,0 +1,81 @@
+using System.Collections.Concurrent;
+using System.Text;
+
+namespace Scaling.Pagination.Internal;
+
+/// <summary>
+/// Everything after the base query, written once per shape (direction, inclusive, which values are NULL): at most
+/// 4 · 2^(nullable columns) + 2 texts, whatever callers send.
+/// </summary>
+internal sealed class SqlTails(SqlColumn[] columns)
+{
+    public const string Rows = "keyset_rows";
+    public const string Limit = "keyset_limit";
+
+    private readonly ConcurrentDictionary<ulong, string> _tails = new();
+
+    public static string ParameterName(int column) => $"keyset_{column}";
+
+    /// <summary>The whole statement. NOT MATERIALIZED puts the base query in place, so that each segment seeks in its tables.</summary>
+    public string Complete(string query, bool backward, KeyPosition? position) =>
+        $"WITH {Rows} AS NOT MATERIALIZED (\n{query.AsSpan().Trim().TrimEnd(';')}\n)\n{Tail(backward, position)}";
+
+    private string Tail(bool backward, KeyPosition? position)
+    {
+        ulong shape = backward ? 1UL : 0;
+        if (position is not null)
+        {
+            shape |= 2 | (position.Inclusive ? 4UL : 0);
+            for (int i = 0; i < columns.Length; i++)
+            {
+                shape |= position.Values[i] is null ? 8UL << i : 0;
+            }
+        }
+        return _tails.TryGetValue(shape, out string? tail) ? tail : _tails.GetOrAdd(shape, Write(backward, position));
+    }
+
+    private string Write(bool backward, KeyPosition? position)
+    {
+        KeyOrder[] order = Array.ConvertAll(columns, column => column.Order.Facing(backward));
+        string ordered = $" ORDER BY {string.Join(", ", columns.Select((column, i) => OrderTerm(column, order[i])))} LIMIT @{Limit}";
+        if (position is null)
+        {
+            return $"SELECT * FROM {Rows}{ordered}";
+        }
+        List<Segment> segments = Segments.After(order, position.IsNull, position.Inclusive, rowComparison: true);
+        IEnumerable<string> selects = segments.Select(segment => $"SELECT * FROM {Rows} WHERE {Where(segment, order, position)}{ordered}");
+        return segments.Count == 1 ? selects.Single() : $"SELECT * FROM (\n({string.Join(")\nUNION ALL\n(", selects)})\n) AS {Rows}{ordered}";
+    }
+
+    private string Where(Segment segment, KeyOrder[] order, KeyPosition position)
+    {
+        var where = new StringBuilder();
+        for (int i = 0; i < segment.Start; i++)
+        {
+            where.Append(Column(i)).Append(position.Values[i] is null ? " IS NULL" : $" = {Value(i)}").Append(" AND ");
+        }
+        string name = Column(segment.Start);
+        return segment.Step switch
+        {
+            Step.IsNull => where.Append(name).Append(" IS NULL").ToString(),
+            Step.IsNotNull => where.Append(name).Append(" IS NOT NULL").ToString(),
+            _ => where.Append(Row(segment, Column)).Append(order[segment.Start].Descending ? " <" : " >")
+                .Append(segment.Step == Step.PastOrAt ? "= " : " ").Append(Row(segment, Value)).ToString(),
+        };
+    }
+
+    private static string Row(Segment segment, Func<int, string> term)
+    {
+        string terms = string.Join(", ", Enumerable.Range(segment.Start, segment.End - segment.Start).Select(term));
+        return segment.End - segment.Start > 1 ? $"({terms})" : terms;
+    }
+
+    private string Column(int i) => Identifier.Quote(columns[i].Name);
+
+    private string Value(int i) => columns[i].Type is { } type ? $"CAST(@{ParameterName(i)} AS {type})" : $"@{ParameterName(i)}";
+
+    private static string OrderTerm(SqlColumn column, KeyOrder order) =>
+        Identifier.Quote(column.Name)
+        + (order.Descending ? " DESC" : "")
+        + order.Nulls switch { Nulls.First => " NULLS FIRST", Nulls.Last => " NULLS LAST", _ => "" };
+}
