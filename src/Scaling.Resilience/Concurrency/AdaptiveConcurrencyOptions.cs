@@ -27,8 +27,8 @@ public sealed class AdaptiveConcurrencyOptions : ResilienceStrategyOptions
     public bool AdaptiveLifo { get; set; } = true;
 
     /// <summary>
-    /// Which outcomes speak of overload. Default (null): timeouts and refusals, that is <see cref="TimeoutException"/> and Polly's
-    /// <see cref="ExecutionRejectedException"/>.
+    /// Which outcomes speak of overload. Default (null): timeouts (also as an inner exception, as Npgsql has them) and the refusals of
+    /// a limiter further in. Cancelled calls, and calls that a circuit, deadline or throttle turned away, are never counted.
     /// </summary>
     public Predicate<Outcome<object>>? IsOverload { get; set; }
 

@@ -1,6 +1,8 @@
 using Polly;
+using Polly.CircuitBreaker;
 using Polly.RateLimiting;
 using Polly.Telemetry;
+using Polly.Timeout;
 using Scaling.Resilience.Internal;
 
 namespace Scaling.Resilience;
@@ -57,15 +59,18 @@ internal sealed class AdaptiveConcurrencyStrategy(AdaptiveConcurrencyLimiter lim
 
     private CallOutcome Classify<TResult>(Outcome<TResult> outcome)
     {
-        if (outcome.Exception is OperationCanceledException)
+        if (limiter.Options.IsOverload is { } predicate && predicate(outcome.AsObject()))
         {
-            return CallOutcome.Ignored;
+            return CallOutcome.Overload;
         }
 
-        bool overload = limiter.Options.IsOverload is { } predicate
-            ? predicate(outcome.AsObject())
-            : outcome.Exception is TimeoutException or ExecutionRejectedException;
-        return overload ? CallOutcome.Overload : CallOutcome.Served;
+        return outcome.Exception switch
+        {
+            null => CallOutcome.Served,
+            OperationCanceledException or BrokenCircuitException or DeadlineExceededException or ThrottledException => CallOutcome.Ignored, // never reached the server, or was not waited for
+            TimeoutException or TimeoutRejectedException or RateLimiterRejectedException or { InnerException: TimeoutException } when limiter.Options.IsOverload is null => CallOutcome.Overload,
+            _ => CallOutcome.Served,
+        };
     }
 
     private RateLimiterRejectedException Reject(ResilienceContext context)

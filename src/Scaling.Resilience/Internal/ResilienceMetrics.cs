@@ -8,11 +8,15 @@ internal static class ResilienceMetrics
     public static readonly LiveSet<CircuitBreaker> Circuits = new();
     public static readonly LiveSet<AdaptiveConcurrencyLimiter> Limiters = new();
     public static readonly LiveSet<RetryBudget> Budgets = new();
+    public static readonly LiveSet<AdaptiveThrottleStrategy> Throttles = new();
 
     private static readonly Meter Meter = new("Scaling.Resilience");
 
     private static readonly Counter<long> Rejections = Meter.CreateCounter<long>(
         "scaling.resilience.rejections", "{request}", "Calls turned away before they started.");
+
+    private static readonly UpDownCounter<long> AbandonedCalls = Meter.CreateUpDownCounter<long>(
+        "scaling.resilience.abandoned", "{request}", "Calls that go on although their hard timeout has passed.");
 
     static ResilienceMetrics()
     {
@@ -21,7 +25,10 @@ internal static class ResilienceMetrics
         Observe("concurrency.in_flight", "{request}", "Calls running now.", Limiters, l => l.InFlight, l => l.Name);
         Observe("concurrency.queued", "{request}", "Calls waiting for a permit.", Limiters, l => l.Queued, l => l.Name);
         Observe("retry_budget.balance", "{retry}", "Retries the budget would pay for now.", Budgets, b => b.Balance, b => b.Name);
+        Observe("throttle.rejection_probability", "1", "Share of the calls held back now.", Throttles, t => t.RejectionProbability, t => t.Name);
     }
+
+    public static void Abandoned(int change) => AbandonedCalls.Add(change);
 
     public static void Rejected(string strategy, string? name, string reason)
     {
