@@ -12,7 +12,7 @@ public sealed class ShardSetOptions
     /// <summary>How long the resource of a shard that left the map lives on for those who still hold it, one minute by default.</summary>
     public TimeSpan RetireDelay { get; set; } = TimeSpan.FromMinutes(1);
 
-    /// <summary>Fetches the newest map when a shard says that a slot has moved (see <c>ExecuteAsync</c>); null, the default, to wait for <see cref="ShardSet{T}.TrySwap"/> instead.</summary>
+    /// <summary>Fetches the newest map when a shard says that a slot has moved (see <see cref="ShardSet{T}.ExecuteAsync"/>); null, the default, to wait for <see cref="ShardSet{T}.TrySwap"/> instead.</summary>
     public Func<CancellationToken, Task<IShardMap>>? LoadMap { get; set; }
 
     internal void Validate()

@@ -35,6 +35,10 @@ internal static class SlotRanges
             ? range.First.ToString(CultureInfo.InvariantCulture)
             : string.Create(CultureInfo.InvariantCulture, $"{range.First}-{range.Last}")));
 
+    /// <summary>As Postgres reads an int4multirange: {[0,5460],[16384,16384]}.</summary>
+    public static string ToMultirange(IEnumerable<(int First, int Last)> ranges) =>
+        $"{{{string.Join(',', ranges.Select(range => string.Create(CultureInfo.InvariantCulture, $"[{range.First},{range.Last}]")))}}}";
+
     public static IEnumerable<(int First, int Last)> Parse(string text)
     {
         foreach (string run in text.Split(' ', StringSplitOptions.RemoveEmptyEntries))
