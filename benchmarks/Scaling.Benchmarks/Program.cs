@@ -1,3 +1,11 @@
 using BenchmarkDotNet.Running;
+using Scaling.Benchmarks;
 
-BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
+if (args is ["macro", .. var names])
+{
+    await Macros.RunAsync(names);
+}
+else
+{
+    BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
+}
