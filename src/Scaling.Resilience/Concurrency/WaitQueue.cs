@@ -10,11 +10,13 @@ namespace Scaling.Resilience;
 internal sealed class WaitQueue(int capacity, TimeSpan target, TimeSpan interval, bool adaptiveLifo)
 {
     private readonly LinkedList<Waiter>[] _waiting = [new(), new(), new()];
-    private TimeSpan _lastEmpty;
+    private TimeSpan _since = -interval;    // began to be non-empty; while Count is 0: became empty
+    private bool _standing;
 
     public int Count { get; private set; }
 
-    public bool IsStanding(TimeSpan now) => Count > 0 && now - _lastEmpty > interval;
+    /// <summary>Non-empty for an interval, and never since then empty for as long: under overload it touches zero now and then.</summary>
+    public bool IsStanding(TimeSpan now) => _standing = _standing || (Count > 0 && now - _since > interval);
 
     /// <returns>False: there is no room for this one, the caller turns it away. <paramref name="evicted"/> had to make room, if not null.</returns>
     public bool TryEnqueue(Waiter waiter, out Waiter? evicted)
@@ -22,7 +24,8 @@ internal sealed class WaitQueue(int capacity, TimeSpan target, TimeSpan interval
         evicted = null;
         if (Count == 0)
         {
-            _lastEmpty = waiter.Since;
+            _standing = _standing && waiter.Since - _since < interval;
+            _since = waiter.Since;
         }
 
         if (Count >= capacity)
@@ -37,7 +40,7 @@ internal sealed class WaitQueue(int capacity, TimeSpan target, TimeSpan interval
                 return false;
             }
 
-            Remove(evicted);
+            Remove(evicted, waiter.Since);
         }
 
         _waiting[waiter.Priority].AddLast(waiter.Node);
@@ -79,18 +82,18 @@ internal sealed class WaitQueue(int capacity, TimeSpan target, TimeSpan interval
     }
 
     /// <returns>True: it was still waiting and is now the caller's to finish. False: somebody else finished it.</returns>
-    public bool Remove(Waiter waiter, TimeSpan? now = null)
+    public bool Remove(Waiter waiter, TimeSpan now)
     {
         if (waiter.Node.List is not { } line)
         {
             return false;
         }
 
+        _ = IsStanding(now);
         line.Remove(waiter.Node);
-        Count--;
-        if (Count == 0 && now is { } time)
+        if (--Count == 0)
         {
-            _lastEmpty = time;
+            _since = now;
         }
 
         return true;

@@ -1,0 +1,58 @@
+using Microsoft.Extensions.Time.Testing;
+using Polly;
+
+namespace Scaling.Resilience.Tests.Simulation;
+
+/// <summary>
+/// A server of known capacity: some workers, an endless queue before them, steady or exponential service times. It works off
+/// requests whose clients have long gone, as real ones do. Time is the fake clock's; everything runs on one thread, by events.
+/// </summary>
+internal sealed class SimulatedServer(FakeTimeProvider time, Agenda agenda, int workers, TimeSpan serviceTime, int seed)
+{
+    private readonly Random _random = new(seed);
+    private readonly Queue<TaskCompletionSource<Outcome<int>>> _waiting = new();
+    private int _busy;
+
+    public TimeSpan ServiceTime { get; set; } = serviceTime;
+
+    public int Workers { get; set; } = workers;
+
+    /// <summary>Service times vary as widely as exponential ones do, instead of by ±20 %.</summary>
+    public bool Exponential { get; set; }
+
+    public bool Down { get; set; }
+
+    public int Received { get; private set; }
+
+    public double Capacity => Workers / ServiceTime.TotalSeconds;
+
+    public Task<Outcome<int>> CallAsync()
+    {
+        Received++;
+        var request = new TaskCompletionSource<Outcome<int>>(); // continuations run inline: the simulation has one thread
+        if (Down)
+        {
+            agenda.At(time.GetUtcNow() + TimeSpan.FromMilliseconds(1), () => request.SetResult(Outcome.FromException<int>(new IOException("down"))));
+            return request.Task;
+        }
+
+        _waiting.Enqueue(request);
+        StartNext();
+        return request.Task;
+    }
+
+    private void StartNext()
+    {
+        while (_busy < Workers && _waiting.TryDequeue(out TaskCompletionSource<Outcome<int>>? request))
+        {
+            _busy++;
+            TimeSpan duration = ServiceTime * (Exponential ? -Math.Log(1 - _random.NextDouble()) : 0.8 + (0.4 * _random.NextDouble()));
+            agenda.At(time.GetUtcNow() + duration, () =>
+            {
+                _busy--;
+                request.SetResult(Outcome.FromResult(1));
+                StartNext();
+            });
+        }
+    }
+}
