@@ -50,7 +50,17 @@ public sealed partial class AdaptiveConcurrencyLimiter
             return InFlight < Limit ? Lease.Empty : Lease.RefusedLease;
         }
 
-        return TryEnter() ? new Lease(this) : Refused();
+        if (TryEnter())
+        {
+            return new Lease(this);
+        }
+
+        lock (_lock)
+        {
+            _refused++;
+        }
+
+        return Refused();
     }
 
     /// <inheritdoc/>
