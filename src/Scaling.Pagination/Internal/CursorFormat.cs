@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.Buffers.Binary;
 using System.Buffers.Text;
 using System.IO.Hashing;
 using System.Runtime.InteropServices;
@@ -91,7 +93,7 @@ internal static class CursorFormat
         Span<byte> seal = stackalloc byte[CursorKeys.SignatureLength];
         buffer[end..length].CopyTo(seal);
         seal = seal[..(length - end)];
-        System.Buffers.Binary.BinaryPrimitives.WriteUInt64BigEndian(buffer[end..], fingerprint);
+        BinaryPrimitives.WriteUInt64BigEndian(buffer[end..], fingerprint);
         ReadOnlySpan<byte> content = buffer[..(end + sizeof(ulong))];
         if (keys is not null)
         {
@@ -119,7 +121,7 @@ internal static class CursorFormat
     private static int DecodeStrictly(string cursor, Span<byte> bytes)
     {
         Span<char> spelling = stackalloc char[MaxChars];
-        return Base64Url.TryDecodeFromChars(cursor, bytes, out int length)
+        return Base64Url.DecodeFromChars(cursor, bytes, out _, out int length) == OperationStatus.Done // TryDecodeFromChars throws FormatException
             && Base64Url.TryEncodeToChars(bytes[..length], spelling, out int chars)
             && cursor.AsSpan().SequenceEqual(spelling[..chars])
             ? length
