@@ -35,8 +35,8 @@ public static class NpgsqlPageExtensions
     }
 
     /// <summary>
-    /// Reads one page of the command's query, with its parameters (which must be named), connection and transaction. The
-    /// command comes back as it was.
+    /// Reads one page of the command's query, with its parameters (which must be named), connection and transaction.
+    /// The command becomes the page's query: make a new one for the next page.
     /// </summary>
     /// <typeparam name="T">The row.</typeparam>
     /// <param name="command">A SELECT that returns the key columns, without ORDER BY and LIMIT.</param>
@@ -56,26 +56,19 @@ public static class NpgsqlPageExtensions
         ArgumentNullException.ThrowIfNull(command);
         ArgumentNullException.ThrowIfNull(keyset);
         ArgumentNullException.ThrowIfNull(read);
-        string query = command.CommandText;
-        int ownParameters = command.Parameters.Count;
-        KeysetSql sql = keyset.ToSql(query, request);
+        KeysetSql sql = keyset.ToSql(command.CommandText, request);
+        command.CommandText = sql.Text;
+        foreach (NpgsqlParameter parameter in sql.Parameters)
+        {
+            command.Parameters.Add(parameter);
+        }
         long start = PaginationMetrics.Start();
         try
         {
-            command.CommandText = sql.Text;
-            foreach (NpgsqlParameter parameter in sql.Parameters)
-            {
-                command.Parameters.Add(parameter);
-            }
             return PageAssembly.Assemble(keyset, request, await ReadAsync(command, read, cancellationToken).ConfigureAwait(false));
         }
         finally
         {
-            command.CommandText = query;
-            while (command.Parameters.Count > ownParameters)
-            {
-                command.Parameters.RemoveAt(command.Parameters.Count - 1);
-            }
             PaginationMetrics.PageRead(start, "npgsql", request);
         }
     }

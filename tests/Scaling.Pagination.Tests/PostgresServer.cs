@@ -26,6 +26,7 @@ public sealed class PostgresServer : IAsyncLifetime
             insert into users select i, 'user ' || i, 'u' || i || '@example.org', timestamptz '2026-01-01' + (i / 7) * interval '1 microsecond' from generate_series(1, 1000) i;
             create index on users (created_at desc, id);
             """);
+        await ExecuteAsync(OracleRow.Table);
     }
 
     public async Task ExecuteAsync(string sql)

@@ -18,7 +18,8 @@ internal sealed partial class KeyColumn<T, TValue>
         Expression position = ((KeyValue<TValue>)value).AsVariable();
         if (inMemory)
         {
-            return Expression.MakeBinary(comparison, Call(CompareInMemory, column, position), Expression.Constant(0));
+            Expression compared = Expression.MakeBinary(comparison, Call(CompareInMemory, column, position), Expression.Constant(0));
+            return Order.Nullable ? Expression.AndAlso(Condition(row, ExpressionType.NotEqual, null, inMemory), compared) : compared; // null compares as the least value
         }
         if (comparison == ExpressionType.Equal)
         {
