@@ -47,4 +47,7 @@ public sealed class Page<T>
     /// <typeparam name="TResult">The other item.</typeparam>
     /// <param name="selector">Makes one of each row.</param>
     public Page<TResult> Select<TResult>(Func<T, TResult> selector) => new([.. Items.Select(selector)], Next, Previous, _cursorAt);
+
+    /// <summary>The same page in the shape of GraphQL's Relay connections.</summary>
+    public Connection<T> ToConnection() => new(this);
 }

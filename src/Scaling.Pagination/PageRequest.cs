@@ -43,6 +43,10 @@ public sealed class PageRequest(int Size, string? After = null, string? Before =
         _ => After ?? Before,
     };
 
+    internal PageRequest? Following(string? next, string? previous) => (Backward ? previous : next) is not { } cursor
+        ? null
+        : new PageRequest(Size, After: Backward ? null : cursor, Before: Backward ? cursor : null) { Scope = Scope, Keys = Keys };
+
     private static int Checked(int size)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(size, 1);
