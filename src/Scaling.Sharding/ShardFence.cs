@@ -13,16 +13,16 @@ namespace Scaling.Sharding;
 /// </remarks>
 public static class ShardFence
 {
-    /// <summary>Puts up the fence in one shard's database, or brings it up to date. Call it when a shard is set up and on every deployment.</summary>
+    /// <summary>Puts up the fence in one shard's database, or brings it up to date. Call it when a shard is set up and on every deployment: a fence that is up to date is left alone and locks nothing.</summary>
     /// <param name="dataSource">The shard's database; its user must own the tables.</param>
     /// <param name="shard">The shard's name; it may be one that <paramref name="map"/> does not know yet and that owns nothing so far.</param>
-    /// <param name="map">The map in force. A database that already stores the same or a newer one keeps that, so a stale deployment does no harm.</param>
+    /// <param name="map">The map in force. A database that stores a newer one keeps that, so a stale deployment does no harm; one that stores an older one takes this if it moves none of the shard's slots.</param>
     /// <param name="tables">The sharded tables, each with a primary key and the slot column.</param>
     /// <param name="slotColumn">The integer column that holds <see cref="ShardMap.GetSlot"/> of the row's key.</param>
     /// <param name="cancellationToken">Gives up; nothing is left half done.</param>
     /// <returns>A task that ends when the fence stands.</returns>
     /// <exception cref="ArgumentException">A table has no primary key or no slot column.</exception>
-    /// <exception cref="InvalidOperationException">The database belongs to another shard.</exception>
+    /// <exception cref="InvalidOperationException">The database belongs to another shard; the map moves its slots, which is the business of <see cref="ShardMove"/>; or the fence of a table must change while a move is under way.</exception>
     public static async Task InstallAsync(
         NpgsqlDataSource dataSource, string shard, ShardMap map, IReadOnlyList<string> tables, string slotColumn = "slot", CancellationToken cancellationToken = default)
     {
@@ -36,26 +36,7 @@ public static class ShardFence
             NpgsqlTransaction transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
             await using (transaction.ConfigureAwait(false))
             {
-                await connection.RunAsync($"select pg_advisory_xact_lock({FenceSql.MoverLock})", cancellationToken).ConfigureAwait(false);
-                await connection.RunAsync(FenceSql.Schema, cancellationToken).ConfigureAwait(false);
-                await connection.RunAsync(
-                    "insert into scaling_sharding.shard (name, owned, version, map) values ($1, $2::int4multirange, $3, $4) on conflict do nothing",
-                    cancellationToken,
-                    shard,
-                    SlotRanges.ToMultirange(map.Shards.Contains(shard) ? map.GetSlots(shard) : []),
-                    map.Version,
-                    map.ToJson()).ConfigureAwait(false);
-                string? name = await connection.ReadAsync<string>("select name from scaling_sharding.shard", cancellationToken).ConfigureAwait(false);
-                if (name != shard)
-                {
-                    throw new InvalidOperationException($"This database is shard '{name}', not '{shard}': check the connection strings.");
-                }
-
-                foreach (string table in tables)
-                {
-                    await connection.RunAsync(FenceSql.Guard(await MovingTable.DescribeAsync(connection, table, slotColumn, cancellationToken).ConfigureAwait(false)), cancellationToken).ConfigureAwait(false);
-                }
-
+                await FenceInstaller.InstallAsync(connection, shard, map, tables, slotColumn, cancellationToken).ConfigureAwait(false);
                 await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
             }
         }

@@ -155,6 +155,48 @@ public sealed class ShardMoveTests(PostgresServer server)
     }
 
     [Fact]
+    public async Task A_deployment_during_a_move_finds_the_fence_up_to_date_and_waits_for_nothing()
+    {
+        await using ShardedUsers users = await ShardedUsers.CreateAsync(server, Two, "pg-2");
+        await using NpgsqlConnection open = await users["pg-0"].OpenConnectionAsync();
+        await using NpgsqlTransaction writing = await open.BeginTransactionAsync();
+        await using (var write = new NpgsqlCommand("update users set version = 0", open))
+        {
+            await write.ExecuteNonQueryAsync(); // holds the table; replacing a trigger would wait for it
+        }
+
+        await users.RunAsync("pg-0", "update scaling_sharding.shard set moving = '{[0,1]}'");
+        await ShardFence.InstallAsync(users["pg-0"], "pg-0", Two, ShardedUsers.Tables).WaitAsync(TimeSpan.FromSeconds(30));
+        await users.RunAsync("pg-0", "create table orders (id int primary key, slot int not null)");
+        await Assert.ThrowsAsync<InvalidOperationException>(() => ShardFence.InstallAsync(users["pg-0"], "pg-0", Two, ["orders"]));
+        await Assert.ThrowsAsync<InvalidOperationException>(() => ShardFence.InstallAsync(users["pg-0"], "pg-1", Two, ShardedUsers.Tables));
+        await users.RunAsync("pg-1", "create table nothing (id int)");
+        await Assert.ThrowsAsync<ArgumentException>(() => ShardFence.InstallAsync(users["pg-1"], "pg-1", Two, ["nothing"]));
+    }
+
+    [Fact]
+    public async Task A_pinned_key_moves_alone_once_it_has_its_own_slot()
+    {
+        await using ShardedUsers users = await ShardedUsers.CreateAsync(server, Two);
+        await users.FillAsync(200);
+        long hot = Enumerable.Range(0, 200).First(id => Two.GetShard(id) == "pg-0");
+        Assert.Throws<ArgumentException>(() => new ShardMove(ShardMap.Diff(Two, Two.Pin(hot, "pg-1")), name => users[name], ShardedUsers.Options()));
+
+        ShardMap isolated = Two.Pin(hot, "pg-0");
+        Assert.Empty(ShardMap.Diff(Two, isolated).Moves);
+        await ShardFence.InstallAsync(users["pg-0"], "pg-0", isolated, ShardedUsers.Tables);
+        await Assert.ThrowsAsync<InvalidOperationException>(() => ShardFence.InstallAsync(users["pg-0"], "pg-0", isolated.Add("pg-2"), ShardedUsers.Tables));
+        await users.RunAsync("pg-0", "update users set slot = $1 where id = $2", isolated.GetSlot(hot), hot);
+        await users.RunAsync("pg-0", "update notes set slot = $1 where user_id = $2", isolated.GetSlot(hot), hot);
+        ShardMap inForce = await new ShardMove(ShardMap.Diff(isolated, isolated.Pin(hot, "pg-1")), name => users[name], ShardedUsers.Options()).RunAsync((_, _) => Task.CompletedTask);
+
+        List<(string Shard, long Id, int Version, int Slot)> all = await users.AllAsync();
+        Assert.Equal(200, all.Count);
+        Assert.All(all, row => Assert.Equal(inForce.GetShard(row.Id), row.Shard));
+        Assert.Equal("pg-1", all.Single(row => row.Id == hot).Shard);
+    }
+
+    [Fact]
     public async Task There_is_one_mover_at_a_time()
     {
         await using ShardedUsers users = await ShardedUsers.CreateAsync(server, Two, "pg-2");

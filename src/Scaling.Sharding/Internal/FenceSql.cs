@@ -21,6 +21,9 @@ internal static class FenceSql
     /// <summary>Held by a mover for as long as it works on a database, so that there is one.</summary>
     public const long MoverLock = OwnershipLock + 1;
 
+    /// <summary>Held while a fence is put up: deployments of several processes come at once.</summary>
+    public const long InstallLock = OwnershipLock + 2;
+
     public static readonly string Schema = $"""
         create schema if not exists scaling_sharding;
         create table if not exists scaling_sharding.shard (
@@ -77,7 +80,8 @@ internal static class FenceSql
                     end if;
             """;
         return $"""
-            create table if not exists {table.Log} as select {keys} from {table.Name} with no data;
+            drop table if exists {table.Log};
+            create table {table.Log} as select {keys} from {table.Name} with no data;
             create or replace function {table.GuardFunction}() returns trigger
                 language plpgsql security definer set search_path = pg_catalog as $$
             declare

@@ -55,7 +55,7 @@ internal static class MoveCatchUp
         }
 
         await session.Target.RunAsync("commit", cancellationToken).ConfigureAwait(false);
-        ShardingMetrics.Moved("catch_up", changes);
+        ShardingMetrics.CaughtUp(changes);
         return changes;
     }
 }

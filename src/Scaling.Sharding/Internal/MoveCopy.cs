@@ -63,6 +63,7 @@ internal static class MoveCopy
                 }
 
                 await session.Target.RunAsync("commit", cancellationToken).ConfigureAwait(false);
+                ShardingMetrics.Moved("copy", (first, last));
                 session.Report(ShardMovePhase.Copy, ++done / (pieces.Length * session.Tables.Count));
             }
         }

@@ -30,6 +30,7 @@ internal static class MoveVerify
                         throw new ShardException(session.Step.To, $"table {table.Name}, slots {piece.First} to {piece.Last}: {sums[1]} here, {sums[0]} on '{session.Step.From}' (rows/checksum). Does a trigger or a generated default change rows here? Nothing has been cut over; RollbackAsync undoes the copy.");
                     }
 
+                    ShardingMetrics.Moved("verify", piece);
                     session.Report(ShardMovePhase.Verify, ++done / (pieces.Length * session.Tables.Count));
                 }
             }
