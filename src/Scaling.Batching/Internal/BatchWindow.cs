@@ -1,0 +1,115 @@
+namespace Scaling.Batching.Internal;
+
+/// <summary>Why a batch was sent; a value of the tag <c>scaling.batching.reason</c>.</summary>
+internal enum SendReason
+{
+    None,
+    Full,
+    Idle,
+    Everyone,
+    Quiet,
+    Delay,
+    Flush,
+}
+
+/// <summary>What a window sees when it decides.</summary>
+internal readonly record struct WindowState(int Waiting, long OldestAt, int InFlight, bool Flushing);
+
+/// <summary>Decides when the writes of one partition become a batch. Pure: time comes in, a decision goes out.</summary>
+/// <remarks>
+/// <para>Natural batching is the base: with nothing in flight a batch may go at once; with something in flight it gathers until it
+/// is full or one of the batches in flight comes back (Nagle's idea, RFC 896).</para>
+/// <para>With a delay, the window stays open for callers that can still come. Who are they? Those who were answered within the last
+/// delay and have not returned. When none of them is missing, or none came for a tenth of the delay, waiting on is in vain.</para>
+/// </remarks>
+internal struct BatchWindow(int maxSize, int maxInFlight, long maxDelay)
+{
+    /// <summary>The part of the delay for which nobody has to come before the window stops waiting for them.</summary>
+    internal const int PausesPerDelay = 10;
+
+    private int _missing;
+    private long _lastSign = long.MinValue;
+    private long _lastAnswer = long.MinValue;
+    private bool _oneCameBack;
+
+    /// <summary>How many callers, answered of late, have not come back.</summary>
+    public readonly int Missing => _missing;
+
+    /// <summary>A caller has come with a write.</summary>
+    public void Arrived(long now)
+    {
+        _missing = Math.Max(0, _missing - 1);
+        _lastSign = now;
+    }
+
+    /// <summary>Callers have got their outcome, and may now come again.</summary>
+    public void Answered(int callers, long now)
+    {
+        _missing += callers;
+        _lastSign = _lastAnswer = now;
+    }
+
+    /// <summary>A batch has come back from the store.</summary>
+    public void CameBack() => _oneCameBack = true;
+
+    /// <summary>A batch has been sent.</summary>
+    public void Sent(SendReason reason)
+    {
+        _oneCameBack = false;
+        if (reason is SendReason.Quiet or SendReason.Delay)
+        {
+            _missing = 0; // those who did not come in time are not waited for again
+        }
+    }
+
+    /// <summary>Whether to send now, and if not, when to ask again (<see cref="long.MaxValue"/>: when something happens).</summary>
+    public readonly SendReason Decide(in WindowState state, long now, out long askAgainAt)
+    {
+        askAgainAt = long.MaxValue;
+        if (state.Waiting == 0 || state.InFlight >= maxInFlight)
+        {
+            return SendReason.None;
+        }
+
+        if (state.Waiting >= maxSize)
+        {
+            return SendReason.Full;
+        }
+
+        if (state.Flushing)
+        {
+            return SendReason.Flush;
+        }
+
+        bool mayGo = state.InFlight == 0 || _oneCameBack;
+        if (maxDelay == 0)
+        {
+            return mayGo ? SendReason.Idle : SendReason.None;
+        }
+
+        if (now - state.OldestAt >= maxDelay)
+        {
+            return SendReason.Delay;
+        }
+
+        askAgainAt = state.OldestAt + maxDelay;
+        if (!mayGo)
+        {
+            return SendReason.None;
+        }
+
+        if (_missing == 0 || now - _lastAnswer >= maxDelay)
+        {
+            return SendReason.Everyone;
+        }
+
+        long pauseEnds = _lastSign + Math.Max(1, maxDelay / PausesPerDelay);
+        if (now >= pauseEnds)
+        {
+            return SendReason.Quiet;
+        }
+
+        askAgainAt = Math.Min(askAgainAt, pauseEnds);
+        return SendReason.None;
+    }
+}

@@ -1,0 +1,52 @@
+using System.Runtime.CompilerServices;
+using Npgsql;
+
+namespace Scaling.Batching.Internal;
+
+/// <summary>Writes rows by binary COPY.</summary>
+internal static class CopyInsert
+{
+    public static async Task RunAsync<T>(
+        NpgsqlConnection connection, InsertShape<T> shape, InsertStatements statements, IReadOnlyList<T> items, CancellationToken cancellationToken)
+    {
+        bool isCommitting = false;
+        try
+        {
+            NpgsqlBinaryImporter importer = await connection.BeginBinaryImportAsync(statements.Sql.Copy, cancellationToken).ConfigureAwait(false);
+            await using ConfiguredAsyncDisposable importerScope = importer.ConfigureAwait(false);
+            for (int row = 0; row < items.Count; row++)
+            {
+                await WriteRowAsync(importer, shape, statements.Types, items[row], row, cancellationToken).ConfigureAwait(false);
+            }
+
+            // Until the end of the data has been sent the server cannot commit, so a lost connection is no doubt yet.
+            isCommitting = true;
+            await importer.CompleteAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (PostgresException error) when (RowFaults.IsRowFault(error) && RowFaults.FindCopyRow(error, items.Count) is >= 0 and var row)
+        {
+            throw new RowFaultException(row, error);
+        }
+        catch (Exception error) when (isCommitting)
+        {
+            throw CommitDoubt.Judge(error, isIdempotent: false);
+        }
+    }
+
+    private static async Task WriteRowAsync<T>(
+        NpgsqlBinaryImporter importer, InsertShape<T> shape, IReadOnlyList<string> types, T item, int row, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await importer.StartRowAsync(cancellationToken).ConfigureAwait(false);
+            for (int i = 0; i < types.Count; i++)
+            {
+                await shape.Columns[i].CopyAsync(importer, item, types[i], cancellationToken).ConfigureAwait(false);
+            }
+        }
+        catch (Exception error) when (error is not (NpgsqlException or OperationCanceledException or InvalidCastException or IOException))
+        {
+            throw new RowFaultException(row, error);
+        }
+    }
+}
