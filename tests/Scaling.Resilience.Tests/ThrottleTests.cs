@@ -19,7 +19,7 @@ public class ThrottleTests
         {
             for (int i = 0; i < burst; i++)
             {
-                if (!machine.TryEnter(now, random.NextDouble(), out long ticket))
+                if (!machine.TryEnter(now, random.NextDouble, out long ticket))
                 {
                     return false;
                 }
@@ -76,7 +76,7 @@ public class ThrottleTests
         var machine = new ThrottleMachine(new AdaptiveThrottleOptions());
         for (int i = 0; i < 100; i++)
         {
-            Assert.True(machine.TryEnter(TimeSpan.Zero, 0.5, out _));
+            Assert.True(machine.TryEnter(TimeSpan.Zero, () => 0.5, out _));
         }
 
         Assert.Equal(0, machine.ProbabilityAt(TimeSpan.FromSeconds(5)));

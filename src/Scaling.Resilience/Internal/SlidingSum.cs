@@ -9,14 +9,15 @@ internal sealed class SlidingSum(TimeSpan window, int slots = 10)
 {
     private readonly long[] _slots = new long[slots + 1];
     private readonly long _slotTicks = Math.Max(1, window.Ticks / slots);
-    private long _current;
+    private int _current;
+    private long _currentEnd = Math.Max(1, window.Ticks / slots);
 
     public long Total { get; private set; }
 
     public void Add(TimeSpan now, long amount)
     {
         Advance(now);
-        _slots[_current % _slots.Length] += amount;
+        _slots[_current] += amount;
         Total += amount;
     }
 
@@ -34,19 +35,24 @@ internal sealed class SlidingSum(TimeSpan window, int slots = 10)
 
     private void Advance(TimeSpan now)
     {
-        long slot = now.Ticks / _slotTicks;
-        if (slot - _current >= _slots.Length)
+        if (now.Ticks < _currentEnd)
         {
-            Clear();
-            _current = slot;
+            return;
         }
 
-        while (_current < slot)
+        long steps = ((now.Ticks - _currentEnd) / _slotTicks) + 1;
+        _currentEnd += steps * _slotTicks;
+        if (steps >= _slots.Length)
         {
-            _current++;
-            ref long expired = ref _slots[_current % _slots.Length];
-            Total -= expired;
-            expired = 0;
+            Clear();
+            return;
+        }
+
+        for (; steps > 0; steps--)
+        {
+            _current = _current + 1 < _slots.Length ? _current + 1 : 0;
+            Total -= _slots[_current];
+            _slots[_current] = 0;
         }
     }
 }

@@ -6,6 +6,8 @@ namespace Scaling.Resilience;
 
 internal sealed class AdaptiveThrottleStrategy : ResilienceStrategy, IDisposable
 {
+    private static readonly Func<double> Dice = Random.Shared.NextDouble;
+
     private readonly Lock _lock = new();
     private readonly AdaptiveThrottleOptions _options;
     private readonly ThrottleMachine _machine;
@@ -41,12 +43,9 @@ internal sealed class AdaptiveThrottleStrategy : ResilienceStrategy, IDisposable
     {
         bool entered;
         long ticket;
-#pragma warning disable CA5394 // the dice decide about load, not about secrets
-        double dice = Random.Shared.NextDouble();
-#pragma warning restore CA5394 // see above
         lock (_lock)
         {
-            entered = _machine.TryEnter(_clock.Now, dice, out ticket);
+            entered = _machine.TryEnter(_clock.Now, Dice, out ticket);
         }
 
         if (!entered)

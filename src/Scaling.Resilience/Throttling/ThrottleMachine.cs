@@ -15,6 +15,7 @@ internal sealed class ThrottleMachine(AdaptiveThrottleOptions options)
     private readonly Slot[] _slots = new Slot[SlotCount];
     private readonly long _slotTicks = options.Window.Ticks / SlotCount;
     private long _current;
+    private long _currentEnd = options.Window.Ticks / SlotCount;
     private long _requests;
     private long _accepts;
 
@@ -29,9 +30,10 @@ internal sealed class ThrottleMachine(AdaptiveThrottleOptions options)
     }
 
     /// <returns>True: the caller makes the call and reports it with <paramref name="ticket"/>. False: it is held back and already counted.</returns>
-    public bool TryEnter(TimeSpan now, double dice, out long ticket)
+    public bool TryEnter(TimeSpan now, Func<double> dice, out long ticket)
     {
-        bool enter = dice >= ProbabilityAt(now);
+        double probability = ProbabilityAt(now);
+        bool enter = probability <= 0 || dice() >= probability;
         ticket = _current;
         ref Slot slot = ref _slots[_current % SlotCount];
         slot.Requests++;
@@ -68,6 +70,11 @@ internal sealed class ThrottleMachine(AdaptiveThrottleOptions options)
 
     private void Advance(TimeSpan now)
     {
+        if (now.Ticks < _currentEnd)
+        {
+            return;
+        }
+
         long target = now.Ticks / _slotTicks;
         long first = Math.Max(_current + 1, target - SlotCount + 1);
         for (long slot = first; slot <= target; slot++)
@@ -78,7 +85,8 @@ internal sealed class ThrottleMachine(AdaptiveThrottleOptions options)
             expired = default;
         }
 
-        _current = Math.Max(_current, target);
+        _current = target;
+        _currentEnd = (target + 1) * _slotTicks;
     }
 
     private struct Slot
