@@ -38,7 +38,7 @@ public sealed partial class ShardMap
             ShardMap map = steps.Count == pairs.Length - 1
                 ? new ShardMap(to._shards, to._owners, to._pins, Math.Max(version, to.Version))
                 : new ShardMap(union, [.. owners], pins, version);
-            steps.Add(new MoveStep(pair.Key.From, pair.Key.To, [.. pair.Select(move => (move.FirstSlot, move.LastSlot))], map));
+            steps.Add(new MoveStep(pair.Key.From, pair.Key.To, [.. pair.Select(move => (move.FirstSlot, move.LastSlot))], map, plan));
         }
 
         return steps;

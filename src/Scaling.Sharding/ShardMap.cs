@@ -28,6 +28,7 @@ public sealed partial class ShardMap : IShardMap
     private const ushort HasPin = 0x8000;
 
     private readonly ShardTable _shards;
+    private readonly string[] _names;
     private readonly ushort[] _owners;
     private readonly Pin[] _pins;
     private readonly ushort[] _routes;
@@ -50,7 +51,7 @@ public sealed partial class ShardMap : IShardMap
 
     private ShardMap(ShardTable shards, ushort[] owners, Pin[] pins, long version)
     {
-        (_shards, _owners, _pins, Version) = (shards, owners, pins, version);
+        (_shards, _names, _owners, _pins, Version) = (shards, shards.Names, owners, pins, version);
         _pinsByHash = pins.ToFrozenDictionary(pin => pin.Hash);
         _replicaScores = new RendezvousScores(shards);
         _routes = pins.Length == 0 ? owners : [.. owners];
@@ -77,8 +78,9 @@ public sealed partial class ShardMap : IShardMap
     /// <inheritdoc/>
     public string GetShard(ShardKey key)
     {
-        ushort owner = _routes[BaseSlotOf(key.Hash)];
-        return _shards.Names[owner < HasPin ? owner : OwnerBesidePins(key.Hash)];
+        ushort[] routes = _routes;
+        ushort owner = routes[(int)Math.BigMul(key.Hash, (ulong)routes.Length, out _)];
+        return owner < HasPin ? _names[owner] : _names[OwnerBesidePins(key.Hash)];
     }
 
     /// <summary>The slot of a key, for the slot column of its row. Equal in every version of a map, unless the key is pinned.</summary>

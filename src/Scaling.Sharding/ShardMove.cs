@@ -8,8 +8,8 @@ namespace Scaling.Sharding;
 /// <para>Reads and writes go on throughout. The writers of a shard that gives slots away wait for a moment three times: when
 /// its changes begin to be logged, when the snapshots for the comparison are taken, and when the slots change hands. A write that then
 /// arrives at the old owner is refused by its <see cref="ShardFence"/>, never lost; <see cref="ShardSet{T}.ExecuteAsync"/> sends it on.</para>
-/// <para>Every step of the way is recorded in the databases. After a crash, run a move of the same plan again and it goes on
-/// where it stopped; before the cut-over <see cref="RollbackAsync"/> goes back instead. No extension, replication slot or superuser is needed.
+/// <para>Every step of the way is recorded in the databases. After a crash, run a move of the same plan again (<see cref="FindUnfinishedAsync"/>) and it
+/// goes on where it stopped; before the cut-over <see cref="RollbackAsync"/> goes back instead. No extension, replication slot or superuser is needed.
 /// The shard key of a row must not change while its slot moves.</para>
 /// </remarks>
 /// <example><code>
@@ -26,7 +26,7 @@ public sealed class ShardMove
     private readonly TimeProvider _time;
 
     /// <summary>Prepares a move; nothing is touched yet.</summary>
-    /// <param name="plan">From the map in force to the one wanted. Make it from stored maps (<see cref="ShardFence.LoadMapAsync"/>, <see cref="ShardMap.FromJson"/>), so that a restarted process makes the same one.</param>
+    /// <param name="plan">From the map in force to the one wanted. The databases remember it until it is done.</param>
     /// <param name="dataSource">The database of each shard; every one with a <see cref="ShardFence"/>.</param>
     /// <param name="options">What is moved.</param>
     /// <param name="timeProvider">The clock; null for the system's.</param>
@@ -39,6 +39,16 @@ public sealed class ShardMove
         options.Validate();
         (_plan, _dataSource, _options, _time) = (plan, dataSource, options, timeProvider ?? TimeProvider.System);
         _steps = ShardMap.Steps(plan);
+    }
+
+    /// <summary>Finds the plan that a process left unfinished when it died: make a move of it and run that, or roll it back.</summary>
+    /// <param name="dataSources">All shards; each must answer, for any of them may know.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>The plan, or null when the last one was finished or rolled back.</returns>
+    public static async Task<ShardPlan?> FindUnfinishedAsync(IEnumerable<NpgsqlDataSource> dataSources, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(dataSources);
+        return await MoveHistory.FindUnfinishedAsync(dataSources, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Runs the plan to its end, from wherever an earlier run left it.</summary>
@@ -96,12 +106,12 @@ public sealed class ShardMove
     private static async Task RunStepAsync(MoveSession session, Func<ShardMap, CancellationToken, Task> publish, CancellationToken cancellationToken)
     {
         string? phase = await session.PhaseAsync(cancellationToken).ConfigureAwait(false);
-        if (phase is null)
+        if (phase is null or "undone")
         {
             await MoveCopy.PrepareAsync(session, cancellationToken).ConfigureAwait(false);
         }
 
-        if (phase is null or "copy")
+        if (phase is null or "undone" or "copy")
         {
             await MoveCopy.CopyAsync(session, cancellationToken).ConfigureAwait(false);
             await MoveCatchUp.CatchUpAsync(session, cancellationToken).ConfigureAwait(false);

@@ -93,7 +93,11 @@ public sealed class ShardMoveTests(PostgresServer server)
         Assert.Equal(1, await users.RunAsync(stored.GetShard(7), "update users set version = 1 where id = 7"));
         Assert.Equal(1, await users.RunAsync(stored.GetShard(8), "delete from users where id = 8"));
 
-        ShardMap inForce = await new ShardMove(plan, name => users[name], ShardedUsers.Options()).RunAsync((_, _) => Task.CompletedTask);
+        ShardPlan? found = await ShardMove.FindUnfinishedAsync(users.Shards.Select(shard => users[shard])); // the next process knows nothing
+        Assert.NotNull(found);
+        ShardMap inForce = await new ShardMove(found, name => users[name], ShardedUsers.Options()).RunAsync((_, _) => Task.CompletedTask);
+        Assert.Equal(plan.To.Fingerprint, inForce.Fingerprint);
+        Assert.Null(await ShardMove.FindUnfinishedAsync(users.Shards.Select(shard => users[shard])));
         List<(string Shard, long Id, int Version, int Slot)> all = await users.AllAsync();
         Assert.Equal(500, all.Count); // 500 + 1 − 1
         Assert.All(all, row => Assert.Equal((inForce.GetShard(row.Id), row.Id == 7 ? 1 : 0), (row.Shard, row.Version)));
@@ -109,6 +113,7 @@ public sealed class ShardMoveTests(PostgresServer server)
         await Assert.ThrowsAsync<DieIn.DeathException>(() => new ShardMove(plan, name => users[name], ShardedUsers.Options(new DieIn(ShardMovePhase.Verify))).RunAsync((_, _) => Task.CompletedTask));
         ShardMap inForce = await new ShardMove(plan, name => users[name], ShardedUsers.Options()).RollbackAsync();
         Assert.Equal(Two.Fingerprint, inForce.Fingerprint);
+        Assert.Null(await ShardMove.FindUnfinishedAsync(users.Shards.Select(shard => users[shard])));
         Assert.Equal(0, await users.ReadAsync<long>("pg-2", "select count(*) from users"));
         Assert.Equal(300, (await users.AllAsync()).Count);
         await new ShardMove(plan, name => users[name], ShardedUsers.Options()).RunAsync((_, _) => Task.CompletedTask);

@@ -35,7 +35,10 @@ internal static class FenceSql
             map text not null);
         create table if not exists scaling_sharding.move (
             id text primary key,
-            phase text not null check (phase in ('copy', 'cut', 'done')));
+            phase text not null check (phase in ('copy', 'cut', 'done', 'undone')),
+            version bigint not null,
+            plan_from text not null,
+            plan_to text not null);
         create table if not exists scaling_sharding.copied (
             move text not null, tab text not null, first_slot int not null,
             primary key (move, tab, first_slot));

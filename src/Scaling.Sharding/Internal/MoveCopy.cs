@@ -35,7 +35,13 @@ internal static class MoveCopy
             await session.Source.RunAsync($"delete from {table.Log}", cancellationToken).ConfigureAwait(false);
         }
 
-        await session.Source.RunAsync("insert into scaling_sharding.move (id, phase) values ($1, 'copy')", cancellationToken, step.Id).ConfigureAwait(false);
+        await session.Source.RunAsync(
+            "insert into scaling_sharding.move values ($1, 'copy', $2, $3, $4) on conflict (id) do update set phase = 'copy'",
+            cancellationToken,
+            step.Id,
+            step.Map.Version,
+            step.Plan.From.ToJson(),
+            step.Plan.To.ToJson()).ConfigureAwait(false);
         await session.Source.RunAsync("commit", cancellationToken).ConfigureAwait(false);
     }
 

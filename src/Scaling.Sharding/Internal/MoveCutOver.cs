@@ -59,7 +59,7 @@ internal static class MoveCutOver
             await session.Source.RunAsync($"delete from {table.Log}", cancellationToken).ConfigureAwait(false);
         }
 
-        await session.Source.RunAsync("delete from scaling_sharding.move where id = $1", cancellationToken, session.Step.Id).ConfigureAwait(false);
+        await session.Source.RunAsync("update scaling_sharding.move set phase = 'undone' where id = $1", cancellationToken, session.Step.Id).ConfigureAwait(false);
         await session.Source.RunAsync("commit", cancellationToken).ConfigureAwait(false);
         await session.DeleteRowsAsync(session.Target, cancellationToken).ConfigureAwait(false);
         await session.Target.RunAsync("delete from scaling_sharding.copied where move = $1", cancellationToken, session.Step.Id).ConfigureAwait(false);

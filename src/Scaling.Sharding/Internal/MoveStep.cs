@@ -1,7 +1,7 @@
 namespace Scaling.Sharding.Internal;
 
 /// <summary>The part of a plan between two shards: these slots, and the map that is in force once they have moved.</summary>
-internal sealed record MoveStep(string From, string To, IReadOnlyList<(int First, int Last)> Ranges, ShardMap Map)
+internal sealed record MoveStep(string From, string To, IReadOnlyList<(int First, int Last)> Ranges, ShardMap Map, ShardPlan Plan)
 {
     /// <summary>Equal for the same step of the same plan, whichever process carries it on.</summary>
     public string Id => $"{From} > {To} v{Map.Version} {Map.Fingerprint:x16}";
