@@ -1,6 +1,9 @@
+using System.Runtime.CompilerServices;
+
 namespace Scaling.Pagination.Internal;
 
 /// <summary>A row's key to a cursor, and a cursor back to a position.</summary>
+[SkipLocalsInit]
 internal static class CursorCodec
 {
     // The seal is computed over the content and the 8 bytes of the fingerprint.

@@ -3,7 +3,7 @@ using System.Linq.Expressions;
 namespace Scaling.Pagination.Internal;
 
 /// <summary>A place in a keyset's order: the value of each column (null: NULL), and whether the place itself is meant too.</summary>
-internal sealed class KeyPosition(KeyValue?[] values, bool inclusive)
+internal readonly struct KeyPosition(KeyValue?[] values, bool inclusive)
 {
     public KeyValue?[] Values { get; } = values;
 

@@ -33,7 +33,7 @@ internal static class PageAssembly
     // Past either end, the way back leads over the cursor's own row, which the exclusive cursor would leave out.
     private static Page<T> Empty<T>(Keyset<T> keyset, PageRequest request)
     {
-        string back = CursorCodec.Encode(keyset, CursorCodec.Decode(keyset, request)!, request.Scope, request.Keys, inclusive: true);
+        string back = CursorCodec.Encode(keyset, CursorCodec.Decode(keyset, request)!.Value, request.Scope, request.Keys, inclusive: true);
         static string NoRow(int index) => throw new ArgumentOutOfRangeException(nameof(index), index, "The page is empty.");
         return request.Backward ? new Page<T>([], back, null, NoRow) : new Page<T>([], null, back, NoRow);
     }

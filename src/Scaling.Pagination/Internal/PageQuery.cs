@@ -5,12 +5,12 @@ namespace Scaling.Pagination.Internal;
 /// <summary>The page as LINQ: one ordered, limited query per segment, joined by Concat and ordered again.</summary>
 internal static class PageQuery
 {
-    public static IQueryable<T> Build<T>(IQueryable<T> rows, Keyset<T> keyset, PageRequest request, KeyPosition? position)
+    public static IQueryable<T> Build<T>(IQueryable<T> rows, Keyset<T> keyset, PageRequest request, KeyPosition? start)
     {
         bool inMemory = rows.Provider is EnumerableQuery;
         KeyOrder[] facing = Array.ConvertAll(keyset.Order, order => order.Facing(request.Backward));
         var limit = new KeyValue<int>(request.Size + 1);
-        if (position is null)
+        if (start is not { } position)
         {
             return Limited(Ordered(rows));
         }

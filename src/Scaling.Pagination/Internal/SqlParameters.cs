@@ -8,9 +8,10 @@ internal static class SqlParameters
     public static NpgsqlParameter[] Of<T>(Keyset<T> keyset, KeyPosition? position, int size)
     {
         var parameters = new List<NpgsqlParameter>(keyset.Columns.Length + 1);
-        for (int i = 0; i < position?.Values.Length; i++)
+        KeyValue?[] values = position?.Values ?? [];
+        for (int i = 0; i < values.Length; i++)
         {
-            if (position.Values[i] is { } value)
+            if (values[i] is { } value)
             {
                 keyset.Columns[i].EnsureStorable(value);
                 parameters.Add(keyset.Columns[i].ToParameter(SqlTails.ParameterName(i), value));

@@ -23,22 +23,22 @@ internal sealed class SqlTails(SqlColumn[] columns)
     private string Tail(bool backward, KeyPosition? position)
     {
         ulong shape = backward ? 1UL : 0;
-        if (position is not null)
+        if (position is { } at)
         {
-            shape |= 2 | (position.Inclusive ? 4UL : 0);
+            shape |= 2 | (at.Inclusive ? 4UL : 0);
             for (int i = 0; i < columns.Length; i++)
             {
-                shape |= position.Values[i] is null ? 8UL << i : 0;
+                shape |= at.Values[i] is null ? 8UL << i : 0;
             }
         }
         return _tails.TryGetValue(shape, out string? tail) ? tail : _tails.GetOrAdd(shape, Write(backward, position));
     }
 
-    private string Write(bool backward, KeyPosition? position)
+    private string Write(bool backward, KeyPosition? start)
     {
         KeyOrder[] order = Array.ConvertAll(columns, column => column.Order.Facing(backward));
         string ordered = $" ORDER BY {string.Join(", ", columns.Select((column, i) => OrderTerm(column, order[i])))} LIMIT @{Limit}";
-        if (position is null)
+        if (start is not { } position)
         {
             return $"SELECT * FROM {Rows}{ordered}";
         }
