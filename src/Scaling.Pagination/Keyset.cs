@@ -50,7 +50,7 @@ public sealed class Keyset<T>
         ArgumentException.ThrowIfNullOrWhiteSpace(query);
         ArgumentNullException.ThrowIfNull(request);
         KeyPosition? position = CursorCodec.Decode(this, request);
-        return new KeysetSql(_tails.Complete(query, request.Backward, position), SqlParameters.Of(this, position, request.Size));
+        return new KeysetSql(_tails.Complete(query, request, position), SqlParameters.Of(this, position));
     }
 
     /// <summary>Makes the page out of the rows that the SQL of <see cref="ToSql"/> returned, in the order it returned them.</summary>

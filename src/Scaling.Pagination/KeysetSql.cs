@@ -7,7 +7,7 @@ public sealed class KeysetSql
 {
     internal KeysetSql(string text, IReadOnlyList<NpgsqlParameter> parameters) => (Text, Parameters) = (text, parameters);
 
-    /// <summary>The statement, with named parameters (<c>@keyset_…</c>). It is the same for every page of one shape, so it can be prepared.</summary>
+    /// <summary>The statement, with named parameters (<c>@keyset_…</c>). It is the same for every page of one size, NULLs apart, so it can be prepared.</summary>
     public string Text { get; }
 
     /// <summary>Its parameters for Npgsql, typed as the key columns are.</summary>

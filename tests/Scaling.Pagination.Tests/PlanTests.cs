@@ -62,6 +62,7 @@ public sealed class PlanTests(PostgresServer postgres, BigTable table) : IClassF
         IQueryable<BigRow> rows = shape == "filtered" ? db.Rows.Where(r => r.A == 5) : db.Rows;
         Page<BigRow> page = await rows.ToPageAsync(keyset, backward ? PageRequest.Last(PageSize, cursor) : new PageRequest(PageSize, cursor));
         Assert.Equal(PageSize, page.Items.Count);
+        Assert.Contains(capture.Parameters, parameter => Equals(parameter.Value, at.Id));
         await AssertSeeksAsync(capture.Text, capture.Parameters);
     }
 

@@ -118,16 +118,10 @@ internal static class CursorFormat
         return seal[..Crc32.Hash(content, seal)];
     }
 
-    // What the decoder skips makes the text longer than its bytes need; stray bits can only be in the last group.
-    private static int DecodeStrictly(string cursor, Span<byte> bytes)
-    {
-        if (Base64Url.DecodeFromChars(cursor, bytes, out _, out int length) != OperationStatus.Done // TryDecodeFromChars throws FormatException
-            || Base64Url.GetEncodedLength(length) != cursor.Length)
-        {
-            throw CursorReader.Malformed();
-        }
-        Span<char> last = stackalloc char[4];
-        int chars = Base64Url.EncodeToChars(bytes[(length - length % 3)..length], last);
-        return cursor.AsSpan().EndsWith(last[..chars]) ? length : throw CursorReader.Malformed();
-    }
+    // What the decoder skips makes the text longer than its bytes need; stray bits it refuses by itself.
+    private static int DecodeStrictly(string cursor, Span<byte> bytes) =>
+        Base64Url.DecodeFromChars(cursor, bytes, out _, out int length) == OperationStatus.Done // TryDecodeFromChars throws FormatException
+        && Base64Url.GetEncodedLength(length) == cursor.Length
+            ? length
+            : throw CursorReader.Malformed();
 }

@@ -4,10 +4,10 @@ namespace Scaling.Pagination.Internal;
 
 internal static class SqlParameters
 {
-    /// <summary>The cursor's values (a NULL is written into the text instead) and the limit, one row more than the page has.</summary>
-    public static NpgsqlParameter[] Of<T>(Keyset<T> keyset, KeyPosition? position, int size)
+    /// <summary>The cursor's values; a NULL is written into the text instead.</summary>
+    public static NpgsqlParameter[] Of<T>(Keyset<T> keyset, KeyPosition? position)
     {
-        var parameters = new List<NpgsqlParameter>(keyset.Columns.Length + 1);
+        var parameters = new List<NpgsqlParameter>(keyset.Columns.Length);
         KeyValue?[] values = position?.Values ?? [];
         for (int i = 0; i < values.Length; i++)
         {
@@ -17,7 +17,6 @@ internal static class SqlParameters
                 parameters.Add(keyset.Columns[i].ToParameter(SqlTails.ParameterName(i), value));
             }
         }
-        parameters.Add(new NpgsqlParameter<int>(SqlTails.Limit, size + 1));
         return [.. parameters];
     }
 }

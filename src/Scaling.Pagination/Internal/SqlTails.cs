@@ -3,26 +3,27 @@ using System.Text;
 
 namespace Scaling.Pagination.Internal;
 
-/// <summary>
-/// Everything after the base query, written once per shape (direction, inclusive, which values are NULL): at most
-/// 4 · 2^(nullable columns) + 2 texts, whatever callers send.
-/// </summary>
+/// <summary>Everything after the base query. It depends on the shape alone: direction, inclusive, which values are NULL, and size.</summary>
+/// <remarks>
+/// The limit is a literal: of a parameter Postgres assumes a tenth of the table, so a prepared statement's generic plan
+/// looks dear to it and it plans every page anew.
+/// </remarks>
 internal sealed class SqlTails(SqlColumn[] columns)
 {
     public const string Rows = "keyset_rows";
-    public const string Limit = "keyset_limit";
+    private const int MaxCached = 1_000; // a caller may come with any size; beyond this the text is written each time
 
-    private readonly ConcurrentDictionary<ulong, string> _tails = new();
+    private readonly ConcurrentDictionary<(ulong Shape, int Size), string> _tails = new();
 
     public static string ParameterName(int column) => $"keyset_{column}";
 
     /// <summary>The whole statement. NOT MATERIALIZED puts the base query in place, so that each segment seeks in its tables.</summary>
-    public string Complete(string query, bool backward, KeyPosition? position) =>
-        $"WITH {Rows} AS NOT MATERIALIZED (\n{query.AsSpan().Trim().TrimEnd(';')}\n)\n{Tail(backward, position)}";
+    public string Complete(string query, PageRequest request, KeyPosition? position) =>
+        $"WITH {Rows} AS NOT MATERIALIZED (\n{query.AsSpan().Trim().TrimEnd(';')}\n)\n{Tail(request, position)}";
 
-    private string Tail(bool backward, KeyPosition? position)
+    private string Tail(PageRequest request, KeyPosition? position)
     {
-        ulong shape = backward ? 1UL : 0;
+        ulong shape = request.Backward ? 1UL : 0;
         if (position is { } at)
         {
             shape |= 2 | (at.Inclusive ? 4UL : 0);
@@ -31,13 +32,22 @@ internal sealed class SqlTails(SqlColumn[] columns)
                 shape |= at.Values[i] is null ? 8UL << i : 0;
             }
         }
-        return _tails.TryGetValue(shape, out string? tail) ? tail : _tails.GetOrAdd(shape, Write(backward, position));
+        if (_tails.TryGetValue((shape, request.Size), out string? tail))
+        {
+            return tail;
+        }
+        tail = Write(request.Backward, position, request.Size + 1);
+        if (_tails.Count < MaxCached)
+        {
+            _tails.TryAdd((shape, request.Size), tail);
+        }
+        return tail;
     }
 
-    private string Write(bool backward, KeyPosition? start)
+    private string Write(bool backward, KeyPosition? start, int limit)
     {
         KeyOrder[] order = Array.ConvertAll(columns, column => column.Order.Facing(backward));
-        string ordered = $" ORDER BY {string.Join(", ", columns.Select((column, i) => OrderTerm(column, order[i])))} LIMIT @{Limit}";
+        string ordered = $" ORDER BY {string.Join(", ", columns.Select((column, i) => OrderTerm(column, order[i])))} LIMIT {limit}";
         if (start is not { } position)
         {
             return $"SELECT * FROM {Rows}{ordered}";
