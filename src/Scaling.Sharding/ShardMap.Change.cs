@@ -68,14 +68,22 @@ public sealed partial class ShardMap
     /// <param name="from">The map in force.</param>
     /// <param name="to">The map wanted.</param>
     /// <returns>The plan; without moves when the maps route alike.</returns>
-    /// <exception cref="ArgumentException">The maps count their slots differently: every key would move.</exception>
+    /// <exception cref="ArgumentException">The maps count their slots differently, so that every key would move, or give one slot to different pinned keys.</exception>
     public static ShardPlan Diff(ShardMap from, ShardMap to)
     {
         ArgumentNullException.ThrowIfNull(from);
         ArgumentNullException.ThrowIfNull(to);
-        return from.SlotCount == to.SlotCount
-            ? new ShardPlan(from, to)
-            : throw new ArgumentException($"One map has {from.SlotCount} slots and the other {to.SlotCount}; the number of slots is for ever.", nameof(to));
+        if (from.SlotCount != to.SlotCount)
+        {
+            throw new ArgumentException($"One map has {from.SlotCount} slots and the other {to.SlotCount}; the number of slots is for ever.", nameof(to));
+        }
+
+        if (from._pins.Any(pin => to._pins.Any(other => other.Slot == pin.Slot && other.Hash != pin.Hash)))
+        {
+            throw new ArgumentException("One slot is pinned to different keys in the two maps: go by way of a map in which neither is pinned.", nameof(to));
+        }
+
+        return new ShardPlan(from, to);
     }
 
     /// <summary>The owner of every slot under this map, pinned slots last.</summary>

@@ -52,6 +52,13 @@ public sealed class ShardMapTests
         Assert.Throws<ArgumentException>(() => ShardMap.Diff(new ShardMap(["a"]), new ShardMap(["a"], 1024)));
 
     [Fact]
+    public void One_slot_pinned_to_two_keys_has_no_plan()
+    {
+        ShardMap first = new ShardMap(["a", "b"]).Pin(1, "a");
+        Assert.Throws<ArgumentException>(() => ShardMap.Diff(first, first.Unpin(1).Pin(2, "b")));
+    }
+
+    [Fact]
     public void Routing_allocates_nothing()
     {
         IShardMap[] maps = [.. AllMaps.Of(AllMaps.Shards(5, 1, weighted: false)), .. AllMaps.Of(AllMaps.Shards(5, 1))];
