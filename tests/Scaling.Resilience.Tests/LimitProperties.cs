@@ -46,7 +46,7 @@ public class LimitProperties
             now += TimeSpan.FromMilliseconds(5);
             foreach (IConcurrencyLimit limit in limits)
             {
-                limit.OnSample(new ConcurrencySample(now, TimeSpan.FromMilliseconds(1 + rtt), Math.Max(20, (int)inFlight), Dropped: true));
+                limit.OnSample(new ConcurrencySample(now, TimeSpan.FromMilliseconds(1 + rtt), Math.Max(20, (int)inFlight), dropped: true));
             }
         }
 

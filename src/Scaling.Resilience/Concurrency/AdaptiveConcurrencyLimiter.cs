@@ -92,6 +92,12 @@ public sealed partial class AdaptiveConcurrencyLimiter : RateLimiter
                 return new(true);
             }
 
+            if (_options.QueueLimit == 0)
+            {
+                _refused++;
+                return new(false);
+            }
+
             waiter = new Waiter(priority, _clock.Now);
             if (!_queue.TryEnqueue(waiter, out Waiter? evicted))
             {

@@ -77,7 +77,7 @@ internal sealed class AdaptiveConcurrencyStrategy(AdaptiveConcurrencyLimiter lim
     {
         ResilienceMetrics.Rejected("adaptive_concurrency", limiter.Name, "limit");
         telemetry.Report(new(ResilienceEventSeverity.Warning, "OnAdaptiveConcurrencyRejected"), context, limiter.Limit);
-        var exception = new RateLimiterRejectedException(AdaptiveConcurrencyLimiter.RetryAfter);
+        var exception = new RateLimiterRejectedException("The call was shed: as many are running as the server can use.", AdaptiveConcurrencyLimiter.RetryAfter);
         telemetry.SetTelemetrySource(exception);
         return exception;
     }

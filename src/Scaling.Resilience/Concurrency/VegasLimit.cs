@@ -3,8 +3,9 @@ namespace Scaling.Resilience;
 /// <summary>Estimates the queue at the server from the best round trip seen, and keeps it between two small numbers.</summary>
 /// <remarks>
 /// queue = ⌈L·(1 − rtt₀/rtt)⌉; with α = 3·log₁₀L, β = 6·log₁₀L: up by β while the queue is at most log₁₀L, up by log₁₀L below α,
-/// down by log₁₀L above β or when a call is dropped. rtt₀ is taken anew every 30·L·U(0.5, 1) samples; under steady overload that
-/// reading includes the queue, which is why the limit drifts upwards (see docs/resilience.md).
+/// down by log₁₀L above β or when a call is dropped. rtt₀ is taken anew every 30·L·U(0.5, 1) samples. It compares single calls, so it
+/// suits calls of even length: where lengths vary widely, every call looks queued beside the shortest one and the limit sinks
+/// (measured in docs/results/resilience.md).
 /// Source: Brakmo and Peterson, TCP Vegas, 1995, as in Netflix concurrency-limits. Not thread-safe.
 /// </remarks>
 /// <param name="initial">The limit at first. Default 20.</param>
