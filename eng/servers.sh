@@ -1,0 +1,45 @@
+# Sourced by ./demo and ./test: puts the server programs they start on this machine. Installing starts none of them.
+
+# No build server may outlive the command that started it.
+export MSBUILDDISABLENODEREUSE=1 UseSharedCompilation=false DOTNET_CLI_USE_MSBUILD_SERVER=0
+export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1
+
+has() { [ -n "$(type -P "$1")" ] || compgen -G "/usr/lib/postgresql/*/bin/$1" >/dev/null || [ -x "/usr/sbin/$1" ]; }
+
+# The Debian packages of those programs that are not here.
+missing() {
+    has initdb && has postgres || echo postgresql
+    has redis-server && has redis-cli || echo redis-server
+    has pgbouncer || echo pgbouncer
+    has promtool || [ "${1:-}" != promtool ] || echo prometheus
+}
+
+# Runs as root. Debian starts a server when it is installed unless policy-rc.d says 101; ours is temporary, and one that is there stays.
+apt_install() {
+    set -eu
+    local policy=/usr/sbin/policy-rc.d
+    trap 'exit 130' INT TERM HUP
+    if [ ! -e $policy ]; then
+        trap "rm -f $policy" EXIT
+        printf '#!/bin/sh\nexit 101\n' >$policy
+        chmod 755 $policy
+    fi
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq
+    apt-get install -y -qq --no-install-recommends "$@"
+    # Nor are they to start at the next boot: this run starts its own.
+    if [ -d /run/systemd/system ]; then systemctl disable --quiet "$@" || true; fi
+}
+
+# Installs packages by apt; false where there is no apt.
+install_servers() {
+    [ -n "$(type -P apt-get)" ] || return 1
+    local root=()
+    [ "$(id -u)" = 0 ] || root=(sudo)
+    echo "Installing by apt, as they are missing here: $*. Nothing is started or enabled as a system service."
+    ${root[@]+"${root[@]}"} bash -c "$(declare -f apt_install); apt_install $*" </dev/null
+}
+
+need_dotnet() {
+    [ -n "$(type -P dotnet)" ] || { echo "The .NET 10 SDK is missing: install it (package dotnet-sdk-10.0), then run this again." >&2; exit 1; }
+}
