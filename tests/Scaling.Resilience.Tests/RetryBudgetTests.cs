@@ -22,6 +22,21 @@ public class RetryBudgetTests
     }
 
     [Fact]
+    public void A_withdrawal_counts_for_the_whole_window_and_no_longer_than_a_tenth_more()
+    {
+        var budget = new RetryBudget(timeProvider: _time);
+        Assert.Equal(100, Withdraw(budget, 1000));
+        for (int i = 0; i < 99; i++)
+        {
+            _time.Advance(TimeSpan.FromMilliseconds(100));
+            Assert.False(budget.TryWithdraw());
+        }
+
+        _time.Advance(TimeSpan.FromMilliseconds(1100));
+        Assert.Equal(100, Withdraw(budget, 1000));
+    }
+
+    [Fact]
     public async Task A_full_outage_of_a_thousand_calls_is_retried_no_more_than_the_reserve()
     {
         var budget = new RetryBudget(timeProvider: _time);

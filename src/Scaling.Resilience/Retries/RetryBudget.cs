@@ -7,8 +7,8 @@ namespace Scaling.Resilience;
 /// When a dependency fails, the account runs dry and the retry storm never starts.
 /// </summary>
 /// <remarks>
-/// Make one per dependency and share it between all retries and hedges that go there. The law: over any
-/// <see cref="RetryBudgetOptions.Window"/>, withdrawals ≤ <see cref="RetryBudgetOptions.Ratio"/> × the deposits of that window
+/// Make one per dependency and share it between all retries and hedges that go there. The law: in the
+/// <see cref="RetryBudgetOptions.Window"/> that ends with any withdrawal, withdrawals ≤ <see cref="RetryBudgetOptions.Ratio"/> × the deposits of that window
 /// (and the tenth of a window before it) + <see cref="RetryBudgetOptions.ReservePerSecond"/> × the window.
 /// The idea is Finagle's <c>RetryBudget</c>, which deposits for every request; here only a success earns, so a dead
 /// dependency receives the reserve alone. Thread-safe; no allocation.
