@@ -39,6 +39,21 @@ public sealed class ReadmeTests(PostgresServer server)
         Assert.Equal(4096, plan.Moves.Sum(move => move.LastSlot - move.FirstSlot + 1));
     }
 
+    [Fact]
+    public async Task The_third_snippet_of_the_readme_adds_the_fourth_shard()
+    {
+        CancellationToken cancellationToken = TestContext.Current.CancellationToken;
+        var map = new ShardMap(["pg-0", "pg-1", "pg-2"]);
+        await using ShardedUsers sources = await ShardedUsers.CreateAsync(server, map, "pg-3");
+        await using var shards = new ShardSet<object>(map, name => name);
+        ShardPlan plan = ShardMap.Diff(map, map.Add("pg-3"));
+
+        var move = new ShardMove(plan, name => sources[name], new ShardMoveOptions { Tables = { "users" } });
+        await move.RunAsync((next, ct) => { shards.TrySwap(next); return Task.CompletedTask; }, cancellationToken);
+
+        Assert.Equal(plan.To.Fingerprint, ((ShardMap)shards.Map).Fingerprint);
+    }
+
     private static async Task<long> CountUsersAsync(NpgsqlDataSource source, CancellationToken cancellationToken)
     {
         await using NpgsqlCommand command = source.CreateCommand("select count(*) from pg_roles where rolname = current_user");

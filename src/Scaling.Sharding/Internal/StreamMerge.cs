@@ -42,13 +42,7 @@ internal static class StreamMerge
         finally
         {
             ShardingMetrics.ReadForMerge(rows);
-            foreach (IAsyncEnumerator<TItem>? stream in streams)
-            {
-                if (stream is not null)
-                {
-                    await stream.DisposeAsync().ConfigureAwait(false);
-                }
-            }
+            await Task.WhenAll(streams.OfType<IAsyncEnumerator<TItem>>().Select(stream => stream.DisposeAsync().AsTask())).ConfigureAwait(false);
         }
 
         void Push(int shard, bool hasItem)
