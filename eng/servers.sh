@@ -1,5 +1,7 @@
 # Sourced by ./demo and ./test: puts the server programs they start on this machine. Installing starts none of them.
 
+trap 'exit 130' INT TERM HUP
+
 # No build server may outlive the command that started it.
 export MSBUILDDISABLENODEREUSE=1 UseSharedCompilation=false DOTNET_CLI_USE_MSBUILD_SERVER=0
 export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1
@@ -39,6 +41,15 @@ install_servers() {
     echo "Installing by apt, as they are missing here: $*. Nothing is started or enabled as a system service."
     ${root[@]+"${root[@]}"} bash -c "$(declare -f apt_install); apt_install $*" </dev/null
 }
+
+# Builds in Release. A build leaves folders in the temp folder: it gets one of its own, which goes with it.
+build() (
+    temp=$(mktemp -d)
+    trap 'rm -rf "$temp"' EXIT
+    trap 'exit 130' INT TERM HUP
+    echo "Building $1 in Release…" >&2
+    TMPDIR=$temp dotnet build "$1" -c Release -v quiet -clp:NoSummary </dev/null
+)
 
 need_dotnet() {
     [ -n "$(type -P dotnet)" ] || { echo "The .NET 10 SDK is missing: install it (package dotnet-sdk-10.0), then run this again." >&2; exit 1; }
