@@ -48,7 +48,7 @@ build() (
     trap 'rm -rf "$temp"' EXIT
     trap 'exit 130' INT TERM HUP
     echo "Building $1 in Release…" >&2
-    TMPDIR=$temp dotnet build "$1" -c Release -v quiet -clp:NoSummary </dev/null
+    TMPDIR=$temp dotnet build "$1" -c Release -v quiet </dev/null >"$temp/log" 2>&1 || { cat "$temp/log" >&2; exit 1; }
 )
 
 need_dotnet() {

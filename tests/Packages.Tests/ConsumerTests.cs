@@ -1,0 +1,88 @@
+namespace Packages.Tests;
+
+/// <summary>What a user does: a new project somewhere else, <c>dotnet add package</c>, a few lines, run.</summary>
+public sealed class ConsumerTests(PackedPackages packed) : IAsyncLifetime
+{
+    private const string Program = """
+        using Polly;
+        using Scaling.Batching;
+        using Scaling.Pagination;
+        using Scaling.Resilience;
+        using Scaling.Sharding;
+
+        await using var writer = new WriteBatcher<string, int>(
+            (names, _) => Task.FromResult<IReadOnlyList<int>>([.. names.Select(name => name.Length)]),
+            new WriteBatcherOptions { MaxBatchSize = 100 });
+        Console.WriteLine($"batching {await writer.WriteAsync("Ada")}");
+
+        Keyset<User> keyset = Keyset.For<User>().Ascending(user => user.Id);
+        Console.WriteLine($"pagination {keyset.ToSql("select id from users", new PageRequest(20)).Text.Contains("LIMIT", StringComparison.OrdinalIgnoreCase)}");
+
+        var pipeline = new ResiliencePipelineBuilder().AddAdaptiveConcurrency().Build();
+        Console.WriteLine($"resilience {await pipeline.ExecuteAsync(_ => ValueTask.FromResult(42))}");
+
+        var map = new HashRing(["pg-0"]);
+        Console.WriteLine($"sharding {map.GetShard("user:42")}");
+
+        internal sealed record User(long Id);
+        """;
+
+    private readonly string folder = Directory.CreateTempSubdirectory("scaling-consumer-").FullName;
+
+    [Fact]
+    public async Task A_new_project_adds_every_package_compiles_and_runs()
+    {
+        CancellationToken cancellationToken = TestContext.Current.CancellationToken;
+        await WriteAsync("Consumer.csproj", """
+            <Project Sdk="Microsoft.NET.Sdk">
+              <PropertyGroup>
+                <TargetFramework>net10.0</TargetFramework>
+                <OutputType>Exe</OutputType>
+                <Nullable>enable</Nullable>
+                <ImplicitUsings>enable</ImplicitUsings>
+                <TreatWarningsAsErrors>true</TreatWarningsAsErrors>
+              </PropertyGroup>
+            </Project>
+            """);
+        // Empty ones of its own, so that nothing above this folder takes part; one source more, beside those of the machine.
+        await WriteAsync("Directory.Build.props", "<Project />");
+        await WriteAsync("Directory.Build.targets", "<Project />");
+        await WriteAsync("Directory.Packages.props", "<Project />");
+        await WriteAsync("nuget.config", $"""<configuration><packageSources><add key="packed" value="{packed.Folder}" /></packageSources></configuration>""");
+        await WriteAsync("Program.cs", Program);
+
+        foreach (string package in Repository.Packages)
+        {
+            await Command.RunAsync(folder, ["dotnet", "add", "package", package, "--version", packed.Version], cancellationToken);
+        }
+
+        string output = await Command.RunAsync(folder, ["dotnet", "run"], cancellationToken);
+
+        Assert.Equal(["batching 3", "pagination True", "resilience 42", "sharding pg-0"], output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+    }
+
+    public ValueTask InitializeAsync() => ValueTask.CompletedTask;
+
+    public async ValueTask DisposeAsync()
+    {
+        // Restore copied our packages to the user's global folder, where nobody would look for them again.
+        string answer = await Command.RunAsync(folder, ["dotnet", "nuget", "locals", "global-packages", "--list"], CancellationToken.None);
+        string cache = answer[(answer.IndexOf(':', StringComparison.Ordinal) + 1)..].Trim();
+        foreach (string copies in Repository.Packages.Select(package => Path.Combine(cache, package.ToLowerInvariant())).Where(Directory.Exists))
+        {
+            if (Path.Combine(copies, packed.Version) is var copy && Directory.Exists(copy))
+            {
+                Directory.Delete(copy, recursive: true);
+            }
+
+            if (!Directory.EnumerateFileSystemEntries(copies).Any())
+            {
+                Directory.Delete(copies);
+            }
+        }
+
+        Directory.Delete(folder, recursive: true);
+    }
+
+    private Task WriteAsync(string name, string text) => File.WriteAllTextAsync(Path.Combine(folder, name), text);
+}
