@@ -1,0 +1,199 @@
+using Microsoft.Extensions.Time.Testing;
+using Polly;
+using Polly.Retry;
+
+namespace Scaling.Batching.Tests;
+
+/// <summary>Whatever the delegate and the callers' contexts do, the loop lives on.</summary>
+public class DelegateTests
+{
+    private static async Task<(Exception? Error, int After)> OnceThenWell(Func<IReadOnlyList<int>, Task<IReadOnlyList<int>>> misbehave)
+    {
+        int calls = 0;
+        await using var batcher = new WriteBatcher<int, int>((items, _) =>
+            calls++ == 0 ? misbehave(items) : Task.FromResult(items));
+        Exception? error = await batcher.WriteAsync(1).AsTask().ErrorAsync();
+        return (error, await batcher.WriteAsync(2).WithinDeadline());
+    }
+
+    [Fact]
+    public async Task Throwing_at_once_fails_the_batch_with_that_error()
+    {
+        (Exception? error, int after) = await OnceThenWell(_ => throw new NotSupportedException("no"));
+        Assert.IsType<NotSupportedException>(error);
+        Assert.Equal(2, after);
+    }
+
+    [Fact]
+    public async Task Throwing_later_fails_the_batch_with_that_error()
+    {
+        (Exception? error, int after) = await OnceThenWell(async _ =>
+        {
+            await Task.Yield();
+            throw new NotSupportedException("no");
+        });
+        Assert.IsType<NotSupportedException>(error);
+        Assert.Equal(2, after);
+    }
+
+    [Fact]
+    public async Task Null_task_null_list_and_a_wrong_number_of_results_are_unknown_outcomes()
+    {
+        Assert.IsType<WriteOutcomeUnknownException>((await OnceThenWell(_ => null!)).Error);
+        Assert.IsType<WriteOutcomeUnknownException>((await OnceThenWell(_ => Task.FromResult<IReadOnlyList<int>>(null!))).Error);
+        (Exception? error, int after) = await OnceThenWell(_ => Task.FromResult<IReadOnlyList<int>>([1, 2]));
+        Assert.Contains("given 1 items and returned 2 results", Assert.IsType<WriteOutcomeUnknownException>(error).Message);
+        Assert.Equal(2, after);
+    }
+
+    [Fact]
+    public async Task A_hanging_delegate_is_abandoned_and_the_next_batch_goes()
+    {
+        var time = new FakeTimeProvider();
+        var store = new HeldStore<int>();
+        await using var batcher = new WriteBatcher<int, int>(store.WriteAsync, new WriteBatcherOptions { WriteTimeout = TimeSpan.FromSeconds(5) }, time);
+
+        Task<int> hung = batcher.WriteAsync(1).AsTask();
+        HeldStore<int>.Call call = await store.NextAsync();
+        await Eventually.HoldsAsync(() => Advance(time, call.Token.IsCancellationRequested), "the token's cancellation");
+        await Eventually.HoldsAsync(() => Advance(time, hung.IsCompleted), "the end of the hung write");
+        Assert.IsType<WriteOutcomeUnknownException>(await hung.ErrorAsync());
+
+        Task<int> next = batcher.WriteAsync(2).AsTask();
+        (await store.NextAsync()).Commit();
+        Assert.Equal(2, await next.WithinDeadline());
+        call.Commit(); // late: nobody may notice
+        await Task.Yield();
+    }
+
+    [Fact]
+    public async Task A_delegate_that_obeys_its_token_times_out_as_not_written()
+    {
+        var time = new FakeTimeProvider();
+        await using var batcher = new WriteBatcher<int>((_, token) => Task.Delay(Timeout.Infinite, token), null, time);
+        Task write = batcher.WriteAsync(1).AsTask();
+        await Eventually.HoldsAsync(() => Advance(time, write.IsCompleted), "the timeout");
+        Assert.IsType<TimeoutException>(await write.ErrorAsync());
+    }
+
+    [Fact]
+    public async Task A_callers_blocking_continuation_does_not_delay_another_write()
+    {
+        await using var batcher = new WriteBatcher<int, int>((items, _) => Task.FromResult(items));
+        using var release = new ManualResetEventSlim();
+        Task blocked = BlockAfterWriteAsync();
+        for (int i = 0; i < 100; i++)
+        {
+            Assert.Equal(i, await batcher.WriteAsync(i).WithinDeadline());
+        }
+
+        Assert.False(blocked.IsCompleted);
+        release.Set();
+        await blocked.WithinDeadline();
+
+        async Task BlockAfterWriteAsync()
+        {
+            await batcher.WriteAsync(-1).ConfigureAwait(false);
+            release.Wait(TestContext.Current.CancellationToken);
+        }
+    }
+
+    [Fact]
+    public async Task A_context_that_throws_harms_only_its_own_caller()
+    {
+        var store = new HeldStore<int>();
+        await using var batcher = new WriteBatcher<int, int>(store.WriteAsync);
+        SynchronizationContext? before = SynchronizationContext.Current;
+        SynchronizationContext.SetSynchronizationContext(new ThrowingContext());
+        _ = WriteUnderThatContextAsync();
+        SynchronizationContext.SetSynchronizationContext(before);
+        HeldStore<int>.Call first = await store.NextAsync();
+        Task<int> good = batcher.WriteAsync(2).AsTask();
+        first.Commit();
+        (await store.NextAsync()).Commit();
+        Assert.Equal(2, await good.WithinDeadline());
+
+        async Task WriteUnderThatContextAsync() => await batcher.WriteAsync(1);
+    }
+
+    [Fact]
+    public async Task AsyncLocals_of_creator_and_callers_do_not_reach_the_delegate()
+    {
+        var local = new AsyncLocal<string?> { Value = "creator" };
+        string? seen = "nothing yet";
+        await using var batcher = new WriteBatcher<int>((_, _) =>
+        {
+            seen = local.Value;
+            return Task.CompletedTask;
+        });
+        local.Value = "caller";
+        await batcher.WriteAsync(1);
+        Assert.Null(seen);
+    }
+
+    [Fact]
+    public async Task The_pipeline_retries_failures_but_never_unknown_outcomes_nor_row_faults()
+    {
+        ResiliencePipeline everything = new ResiliencePipelineBuilder()
+            .AddRetry(new RetryStrategyOptions { MaxRetryAttempts = 3, Delay = TimeSpan.Zero, ShouldHandle = new PredicateBuilder().Handle<Exception>() })
+            .Build();
+        int calls = 0;
+        Exception thrown = new TimeoutException();
+        await using var batcher = new WriteBatcher<int>((_, _) => ++calls < 3 ? throw thrown : Task.CompletedTask, new WriteBatcherOptions { Pipeline = everything });
+
+        await batcher.WriteAsync(1).WithinDeadline();
+        Assert.Equal(3, calls);
+
+        foreach (Exception final in new Exception[] { new WriteOutcomeUnknownException("?"), new RowFaultException(0, new FormatException()) })
+        {
+            (calls, thrown) = (0, final);
+            Assert.NotNull(await batcher.WriteAsync(1).AsTask().ErrorAsync());
+            Assert.Equal(1, calls);
+        }
+
+        // Safe to repeat: the pipeline sees the store's own error, and success takes the doubt away.
+        (calls, thrown) = (0, new WriteOutcomeUnknownException("?", new IOException(), isSafeToRepeat: true));
+        await batcher.WriteAsync(1).WithinDeadline();
+        Assert.Equal(3, calls);
+
+        // The doubt outlives a later failure.
+        (calls, thrown) = (-10, new WriteOutcomeUnknownException("?", new IOException(), isSafeToRepeat: true));
+        Assert.IsType<WriteOutcomeUnknownException>(await batcher.WriteAsync(1).AsTask().ErrorAsync());
+        Assert.Equal(-6, calls);
+    }
+
+    [Fact]
+    public async Task A_dead_letter_callback_sees_every_failed_write_and_cannot_harm_it()
+    {
+        var seen = new List<int>();
+        await using var batcher = new WriteBatcher<int>(
+            (items, _) => items.Contains(13) ? throw new FormatException("13") : Task.CompletedTask,
+            new WriteBatcherOptions<int>
+            {
+                OnDeadLetter = (item, _) =>
+                {
+                    seen.Add(item);
+                    throw new InvalidOperationException("callback");
+                },
+            });
+        Task[] writes = [.. Enumerable.Range(0, 100).Select(i => batcher.WriteAsync(i).AsTask())];
+        Exception?[] errors = await Task.WhenAll(writes.Select(write => write.ErrorAsync()));
+        Assert.IsType<FormatException>(Assert.Single(errors, error => error is not null));
+        Assert.Equal(13, Assert.Single(seen));
+    }
+
+    private static bool Advance(FakeTimeProvider time, bool done)
+    {
+        if (!done)
+        {
+            time.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        return done;
+    }
+
+    private sealed class ThrowingContext : SynchronizationContext
+    {
+        public override void Post(SendOrPostCallback d, object? state) => throw new InvalidOperationException("context is gone");
+    }
+}

@@ -1,0 +1,178 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Time.Testing;
+
+namespace Scaling.Batching.Tests;
+
+public class StopTests
+{
+    [Fact]
+    public async Task Flush_settles_what_came_before_also_during_a_split_and_sends_an_open_window()
+    {
+        var time = new FakeTimeProvider();
+        await using var batcher = new WriteBatcher<int>(
+            async (items, token) =>
+            {
+                await Task.Delay(1, token);
+                if (items.Any(i => i % 10 == 3))
+                {
+                    throw new FormatException();
+                }
+            },
+            new WriteBatcherOptions { MaxDelay = TimeSpan.FromMinutes(1) }, time);
+
+        for (int round = 0; round < 20; round++)
+        {
+            Task[] writes = [.. Enumerable.Range(0, 20).Select(i => batcher.WriteAsync(i).AsTask())];
+            await batcher.FlushAsync(TestContext.Current.CancellationToken).WithinDeadline();
+            Assert.All(writes, write => Assert.True(write.IsCompleted));
+            Assert.Equal(2, writes.Count(write => write.IsFaulted));
+        }
+    }
+
+    [Fact]
+    public async Task Stop_drains_what_is_queued_and_refuses_what_comes_later()
+    {
+        var written = new ConcurrentBag<int>();
+        var batcher = new WriteBatcher<int>(async (items, token) =>
+        {
+            await Task.Delay(1, token);
+            foreach (int item in items)
+            {
+                written.Add(item);
+            }
+        }, new WriteBatcherOptions { MaxBatchSize = 10, Capacity = 50 });
+        Task[] writes = [.. Enumerable.Range(0, 300).Select(i => batcher.WriteAsync(i).AsTask())];
+        await batcher.StopAsync(TestContext.Current.CancellationToken).WithinDeadline();
+        await Task.WhenAll(writes).WithinDeadline();
+        Assert.Equal(300, written.Count);
+        Assert.Throws<WriteRejectedException>(() => { _ = batcher.WriteAsync(1).AsTask(); });
+        await batcher.FlushAsync(TestContext.Current.CancellationToken).WithinDeadline();
+        await batcher.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Writes_that_race_with_a_stop_are_durable_or_throw()
+    {
+        for (int round = 0; round < 200; round++)
+        {
+            var written = new ConcurrentDictionary<int, bool>();
+            var batcher = new WriteBatcher<int>((items, _) =>
+            {
+                foreach (int item in items)
+                {
+                    written[item] = true;
+                }
+
+                return Task.CompletedTask;
+            });
+            int next = 0;
+            Task<int>[] writers = [.. Enumerable.Range(0, 4).Select(_ => Task.Run(async () =>
+            {
+                int done = 0;
+                while (true)
+                {
+                    int item = Interlocked.Increment(ref next);
+                    try
+                    {
+                        await batcher.WriteAsync(item);
+                        Assert.True(written.ContainsKey(item));
+                        done++;
+                    }
+                    catch (WriteRejectedException)
+                    {
+                        Assert.False(written.ContainsKey(item));
+                        return done;
+                    }
+                }
+            }))];
+            await Eventually.HoldsAsync(() => Volatile.Read(ref next) > 20);
+            await batcher.StopAsync().WithinDeadline();
+            int[] acknowledged = await Task.WhenAll(writers).WithinDeadline();
+            Assert.Equal(written.Count, acknowledged.Sum());
+        }
+    }
+
+    [Fact]
+    public async Task After_the_deadline_queued_writes_are_rejected_and_a_hanging_batch_is_unknown()
+    {
+        var time = new FakeTimeProvider();
+        var store = new HeldStore<int>();
+        var batcher = new WriteBatcher<int, int>(store.WriteAsync, new WriteBatcherOptions { Capacity = 2 }, time);
+        Task<int> sent = batcher.WriteAsync(1).AsTask();
+        HeldStore<int>.Call call = await store.NextAsync();
+        Task<int> queued = batcher.WriteAsync(2).AsTask();
+        Task<int> inLine = batcher.WriteAsync(3).AsTask();
+        using var deadline = new CancellationTokenSource();
+        Task stop = batcher.StopAsync(deadline.Token);
+        Assert.False(stop.IsCompleted);
+        await deadline.CancelAsync();
+        Assert.IsType<WriteRejectedException>(await queued.ErrorAsync());
+        Assert.IsType<WriteRejectedException>(await inLine.ErrorAsync());
+        await Eventually.HoldsAsync(() => call.Token.IsCancellationRequested, "cancellation of the batch in flight");
+        Assert.False(sent.IsCompleted);
+        await Eventually.HoldsAsync(() =>
+        {
+            time.Advance(TimeSpan.FromSeconds(1));
+            return sent.IsCompleted;
+        });
+        Assert.IsType<WriteOutcomeUnknownException>(await sent.ErrorAsync());
+        await stop.WithinDeadline();
+        call.Commit(); // the delegate comes back at last: nothing happens
+        Assert.Throws<WriteRejectedException>(() => { _ = batcher.WriteAsync(4).AsTask(); });
+    }
+
+    [Fact]
+    public async Task The_host_drains_its_batchers_after_everything_else_has_stopped()
+    {
+        var store = new ConcurrentBag<string>();
+        HostApplicationBuilder builder = Host.CreateApplicationBuilder();
+        builder.Services.AddWriteBatcher<string>((_, items, _) => Add(items), options => options.MaxDelay = TimeSpan.FromMinutes(10));
+        builder.Services.AddKeyedWriteBatcher<string, string>("a", async (_, items, _) =>
+        {
+            await Add(items);
+            return items;
+        });
+        builder.Services.AddHostedService<LastWriter>();
+        using IHost host = builder.Build();
+        await host.StartAsync();
+        var keyed = host.Services.GetRequiredKeyedService<WriteBatcher<string, string>>("a");
+        Task<string> write = keyed.WriteAsync("keyed").AsTask();
+        await host.StopAsync().WithinDeadline();
+        await write.WithinDeadline();
+        Assert.Equal(["keyed", "while stopping"], store.Order());
+        Assert.Throws<WriteRejectedException>(() => { _ = keyed.WriteAsync("late").AsTask(); });
+
+        Task Add(IReadOnlyList<string> items)
+        {
+            foreach (string item in items)
+            {
+                store.Add(item);
+            }
+
+            return Task.CompletedTask;
+        }
+    }
+
+    [Fact]
+    public async Task Wrong_options_fail_at_start()
+    {
+        HostApplicationBuilder builder = Host.CreateApplicationBuilder();
+        builder.Services.AddWriteBatcher<string>((_, _, _) => Task.CompletedTask, options => options.Capacity = 0);
+        using IHost host = builder.Build();
+        Assert.Contains("Capacity must be at least 1", (await Assert.ThrowsAsync<OptionsValidationException>(() => host.StartAsync())).Message);
+    }
+
+    private sealed class LastWriter(WriteBatcher<string> batcher) : IHostedService
+    {
+        public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken)
+        {
+            _ = batcher.WriteAsync("while stopping", cancellationToken).AsTask();
+            return Task.CompletedTask;
+        }
+    }
+}
