@@ -29,7 +29,7 @@ internal static class CopyInsert
         }
         catch (Exception error) when (isCommitting)
         {
-            throw CommitDoubt.Judge(error, isIdempotent: false);
+            throw CommitDoubt.Judge(error, connection, isIdempotent: false, cancellationToken);
         }
     }
 
@@ -44,7 +44,7 @@ internal static class CopyInsert
                 await shape.Columns[i].CopyAsync(importer, item, types[i], cancellationToken).ConfigureAwait(false);
             }
         }
-        catch (Exception error) when (error is not (NpgsqlException or OperationCanceledException or InvalidCastException or IOException))
+        catch (Exception error) when (error is not (NpgsqlException or OperationCanceledException or InvalidCastException or NotSupportedException or IOException))
         {
             throw new RowFaultException(row, error);
         }

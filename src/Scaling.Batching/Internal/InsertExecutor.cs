@@ -28,7 +28,7 @@ internal sealed class InsertExecutor<T>(InsertShape<T> shape)
                 await CopyInsert.RunAsync(connection, shape, statements, items, cancellationToken).ConfigureAwait(false);
                 return;
             }
-            catch (InvalidCastException)
+            catch (Exception error) when (error is InvalidCastException or NotSupportedException)
             {
                 _copyCannotWriteThis = true; // a type that only the server's cast can make of this value, such as an enum of text
             }
@@ -41,7 +41,7 @@ internal sealed class InsertExecutor<T>(InsertShape<T> shape)
         }
         catch (Exception error)
         {
-            throw Truthful(error);
+            throw Truthful(error, connection, cancellationToken);
         }
     }
 
@@ -72,7 +72,7 @@ internal sealed class InsertExecutor<T>(InsertShape<T> shape)
         }
         catch (Exception error)
         {
-            throw Truthful(error);
+            throw Truthful(error, connection, cancellationToken);
         }
 
         return results;
@@ -95,12 +95,13 @@ internal sealed class InsertExecutor<T>(InsertShape<T> shape)
         int rows = 0;
         NpgsqlDataReader reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
         await using ConfiguredAsyncDisposable readerScope = reader.ConfigureAwait(false);
-        while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+        using CancellationTokenRegistration cancel = CancelOn(command, cancellationToken);
+        while (await reader.ReadAsync(CancellationToken.None).ConfigureAwait(false))
         {
             results[rows++] = reader.GetFieldValue<TResult>(0);
         }
 
-        await ReadToCommitAsync(reader, cancellationToken).ConfigureAwait(false);
+        await ReadToCommitAsync(reader).ConfigureAwait(false);
 
         if (rows != results.Length)
         {
@@ -136,27 +137,35 @@ internal sealed class InsertExecutor<T>(InsertShape<T> shape)
     {
         NpgsqlDataReader reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
         await using ConfiguredAsyncDisposable readerScope = reader.ConfigureAwait(false);
-        while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+        using CancellationTokenRegistration cancel = CancelOn(command, cancellationToken);
+        while (await reader.ReadAsync(CancellationToken.None).ConfigureAwait(false))
         {
             long ordinal = reader.GetInt64(0) - 1;
             results[ordinal] = reader.GetFieldValue<TResult>(1);
             found[ordinal] = true;
         }
 
-        await ReadToCommitAsync(reader, cancellationToken).ConfigureAwait(false);
+        await ReadToCommitAsync(reader).ConfigureAwait(false);
     }
 
     /// <summary>The rows come before the commit does: deferred constraints fail between the last row and the end of the response.</summary>
-    private static async Task ReadToCommitAsync(NpgsqlDataReader reader, CancellationToken cancellationToken)
+    private static async Task ReadToCommitAsync(NpgsqlDataReader reader)
     {
-        while (await reader.NextResultAsync(cancellationToken).ConfigureAwait(false))
+        while (await reader.NextResultAsync(CancellationToken.None).ConfigureAwait(false))
         {
         }
     }
 
-    private Exception Truthful(Exception error)
+    /// <summary>
+    /// Cancels at the server while rows are read. The reader gets no token: it would throw on a cancelled one although the commit,
+    /// which comes right behind the rows, is already on its way.
+    /// </summary>
+    private static CancellationTokenRegistration CancelOn(NpgsqlCommand command, CancellationToken cancellationToken) =>
+        cancellationToken.UnsafeRegister(static command => ((NpgsqlCommand)command!).Cancel(), command);
+
+    private Exception Truthful(Exception error, NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         _types.ForgetIfStale(error);
-        return CommitDoubt.Judge(error, shape.IsIdempotent);
+        return CommitDoubt.Judge(error, connection, shape.IsIdempotent, cancellationToken);
     }
 }

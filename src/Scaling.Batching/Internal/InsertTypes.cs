@@ -3,7 +3,7 @@ using Npgsql;
 
 namespace Scaling.Batching.Internal;
 
-/// <summary>An insert's statements together with the types they were made for.</summary>
+/// <summary>An insert's statements, and the columns' types by the names that Npgsql knows.</summary>
 internal sealed record InsertStatements(InsertSql Sql, IReadOnlyList<string> Types);
 
 /// <summary>Reads the columns' types from the catalog, once: values are cast to exactly these.</summary>
@@ -11,7 +11,7 @@ internal sealed record InsertStatements(InsertSql Sql, IReadOnlyList<string> Typ
 internal sealed class InsertTypes<T>(InsertShape<T> shape)
 {
     private const string Query = """
-        SELECT a.attname, quote_ident(n.nspname) || '.' || quote_ident(t.typname)
+        SELECT a.attname, quote_ident(n.nspname) || '.' || quote_ident(t.typname), n.nspname || '.' || t.typname
         FROM pg_catalog.pg_attribute a
         JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
         JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
@@ -27,7 +27,7 @@ internal sealed class InsertTypes<T>(InsertShape<T> shape)
             return known;
         }
 
-        var found = new Dictionary<string, string>(StringComparer.Ordinal);
+        var found = new Dictionary<string, (string Sql, string Npgsql)>(StringComparer.Ordinal);
         using NpgsqlCommand command = connection.CreateCommand();
         command.CommandText = Query;
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = shape.Table });
@@ -35,12 +35,13 @@ internal sealed class InsertTypes<T>(InsertShape<T> shape)
         await using ConfiguredAsyncDisposable readerScope = reader.ConfigureAwait(false);
         while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
         {
-            found.Add(reader.GetString(0), reader.GetString(1));
+            found.Add(reader.GetString(0), (reader.GetString(1), reader.GetString(2)));
         }
 
-        string[] types = [.. shape.Columns.Select(column => found.GetValueOrDefault(column.Name)
-            ?? throw new InvalidOperationException($"Table {shape.Table} has no column {column.Quoted}; it has {string.Join(", ", found.Keys)}."))];
-        return _statements = new(InsertSql.For(shape, types), types);
+        (string Sql, string Npgsql)[] types = [.. shape.Columns.Select(column => found.TryGetValue(column.Name, out (string, string) type)
+            ? type
+            : throw new InvalidOperationException($"Table {shape.Table} has no column {column.Quoted}; it has {string.Join(", ", found.Keys)}."))];
+        return _statements = new(InsertSql.For(shape, Array.ConvertAll(types, type => type.Sql)), Array.ConvertAll(types, type => type.Npgsql));
     }
 
     /// <summary>An error of class 42 (wrong type, missing column) may mean that the table was altered: look again next time.</summary>

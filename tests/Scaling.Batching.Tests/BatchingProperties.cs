@@ -1,0 +1,181 @@
+using FsCheck;
+using FsCheck.Xunit;
+using Scaling.Batching.Internal;
+
+namespace Scaling.Batching.Tests;
+
+public class BatchingProperties
+{
+    /// <summary>A window against a model that keeps every event and decides by looking at all of them.</summary>
+    [Property(MaxTest = 500)]
+    public void The_window_keeps_its_laws(byte[] script, byte size, byte slots)
+    {
+        int maxSize = (size % 8) + 1, maxInFlight = (slots % 3) + 1;
+        const long delay = 100;
+        var window = new BatchWindow(maxSize, maxInFlight, delay);
+        var waiting = new List<long>();
+        var inFlight = new List<int>();
+        long now = 0;
+        foreach (byte step in script)
+        {
+            now += step % 7;
+            switch (step % 3)
+            {
+                case 0:
+                    window.Arrived(now);
+                    waiting.Add(now);
+                    break;
+                case 1 when inFlight.Count > 0:
+                    window.Answered(inFlight[0], now);
+                    window.CameBack();
+                    inFlight.RemoveAt(0);
+                    break;
+            }
+
+            SendReason reason = window.Decide(new(waiting.Count, waiting.FirstOrDefault(), inFlight.Count, false), now, out long askAgainAt);
+            bool slot = inFlight.Count < maxInFlight;
+            long age = waiting.Count > 0 ? now - waiting[0] : 0;
+
+            // Nobody waits longer than the delay if there is a slot; a full window goes; an empty one never.
+            Assert.True(waiting.Count > 0 || reason == SendReason.None);
+            Assert.True(slot || reason == SendReason.None);
+            Assert.True(!slot || waiting.Count < maxSize || reason == SendReason.Full);
+            Assert.True(!slot || waiting.Count == 0 || age < delay || reason != SendReason.None);
+
+            // With nothing in flight and nobody missing, nothing is waited for. While one may still come, there is an alarm.
+            Assert.True(waiting.Count == 0 || inFlight.Count > 0 || window.Missing > 0 || reason != SendReason.None);
+            if (reason == SendReason.None && slot && waiting.Count > 0)
+            {
+                Assert.InRange(askAgainAt, now + 1, waiting[0] + delay);
+            }
+
+            if (reason != SendReason.None)
+            {
+                int sent = Math.Min(maxSize, waiting.Count);
+                waiting.RemoveRange(0, sent);
+                inFlight.Add(sent);
+                window.Sent(reason);
+            }
+
+            Assert.True(window.Missing >= 0);
+        }
+    }
+
+    [Fact]
+    public void A_hundred_known_callers_are_gathered_and_the_last_one_closes_the_window()
+    {
+        var window = new BatchWindow(1000, 1, 50);
+        window.Answered(100, 0);
+        window.CameBack();
+        for (int i = 1; i < 100; i++)
+        {
+            window.Arrived(1);
+            Assert.Equal(SendReason.None, window.Decide(new(i, 1, 0, false), 1, out _));
+        }
+
+        window.Arrived(1);
+        Assert.Equal(SendReason.Everyone, window.Decide(new(100, 1, 0, false), 1, out _));
+    }
+
+    [Fact]
+    public void Callers_who_left_cost_a_tenth_of_the_delay_once()
+    {
+        var window = new BatchWindow(1000, 1, 50);
+        window.Answered(100, 0);
+        window.CameBack();
+        window.Arrived(1);
+        Assert.Equal(SendReason.None, window.Decide(new(1, 1, 0, false), 1, out long at));
+        Assert.Equal(6, at);
+        Assert.Equal(SendReason.Quiet, window.Decide(new(1, 1, 0, false), 6, out _));
+        window.Sent(SendReason.Quiet);
+        window.Arrived(8);
+        Assert.Equal(SendReason.Everyone, window.Decide(new(1, 8, 0, false), 8, out _));
+    }
+
+    /// <summary>Bisection settles every write once and truly, within its bound of calls, whether rows are named or not.</summary>
+    [Property(MaxTest = 200)]
+    public void Bisection_isolates_exactly_the_bad_rows_within_its_bound(bool[] bad, bool named)
+    {
+        if (bad.Length == 0)
+        {
+            return;
+        }
+
+        int calls = 0;
+        var written = new HashSet<int>();
+        Run().WaitAsync(TimeSpan.FromSeconds(30)).GetAwaiter().GetResult();
+
+        async Task Run()
+        {
+            await using var batcher = new WriteBatcher<int, int>(
+                (items, _) =>
+                {
+                    calls++;
+                    int first = items.ToList().FindIndex(item => bad[item]);
+                    if (first >= 0)
+                    {
+                        throw named ? new RowFaultException(first, new FormatException()) : new FormatException();
+                    }
+
+                    foreach (int item in items)
+                    {
+                        Assert.True(written.Add(item), "written twice");
+                    }
+
+                    return Task.FromResult(items);
+                },
+                new WriteBatcherOptions { MaxDelay = TimeSpan.FromHours(1), MaxBatchSize = bad.Length },
+                new Microsoft.Extensions.Time.Testing.FakeTimeProvider());
+            ValueTask<int>[] writes = [.. bad.Select((_, i) => batcher.WriteAsync(i))];
+            await batcher.FlushAsync();
+            for (int i = 0; i < bad.Length; i++)
+            {
+                Assert.True(writes[i].IsCompleted);
+                Assert.Equal(bad[i], writes[i].IsFaulted);
+                Assert.Equal(!bad[i], written.Contains(i));
+                if (!bad[i])
+                {
+                    Assert.Equal(i, await writes[i]);
+                }
+            }
+
+            // The loop may have cut the burst into several batches; each has its own bound, so the sum of them is bounded by 2n.
+            Assert.InRange(calls, 1, 2 * bad.Length);
+        }
+    }
+
+    [Property(MaxTest = 300)]
+    public void Text_faults_are_exactly_what_utf8_refuses_and_nul(string? text)
+    {
+        if (text is null)
+        {
+            return;
+        }
+
+        bool refused = text.Contains('\0');
+        try
+        {
+            _ = new System.Text.UTF8Encoding(false, true).GetByteCount(text);
+        }
+        catch (System.Text.EncoderFallbackException)
+        {
+            refused = true;
+        }
+
+        Assert.Equal(refused, TextFault.Find(text) is not null);
+    }
+
+    [Theory]
+    [InlineData("COPY ev, line 6", 5)]
+    [InlineData("COPY ev, line 6, column text: \"3\"", 5)]
+    [InlineData("COPY t7, Zeile 2", 1)]
+    [InlineData("SQL function\nCOPY t, line 12", 11)]
+    [InlineData("COPY t, line 999", -1)]
+    [InlineData("PL/pgSQL function f() line 3 at RAISE", -1)]
+    [InlineData("", -1)]
+    public void Copy_names_its_row(string where, int row)
+    {
+        var error = new Npgsql.PostgresException("m", "ERROR", "ERROR", "23505", where: where);
+        Assert.Equal(row, RowFaults.FindCopyRow(error, 100));
+    }
+}
