@@ -22,6 +22,9 @@ public sealed partial class LocalProcess : IAsyncDisposable
         Reaper.Instance.Own(Id);
     }
 
+    /// <summary>A folder that is removed when this process ends, however it ends.</summary>
+    public static string TempFolder => Reaper.Instance.Folder;
+
     /// <summary>The process id.</summary>
     public int Id { get; }
 

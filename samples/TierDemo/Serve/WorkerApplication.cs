@@ -1,0 +1,62 @@
+using System.IO.Compression;
+using System.Net;
+using Microsoft.AspNetCore.ResponseCompression;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using TierDemo.Users;
+
+namespace TierDemo.Serve;
+
+/// <summary>Builds the web application of one worker: what each tier adds is here and in <see cref="TierServices"/>.</summary>
+internal static class WorkerApplication
+{
+    private const int MaxBodyBytes = 64 * 1024;
+
+    public static async Task<WebApplication> CreateAsync(WorkerSettings settings)
+    {
+        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders().AddSimpleConsole(options => options.SingleLine = true).SetMinimumLevel(LogLevel.Warning);
+        builder.WebHost.UseSockets(options => options.CreateBoundListenSocket = SharedPort.Create);
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = MaxBodyBytes;
+            kestrel.Listen(IPAddress.Loopback, settings.Port, listen => listen.Protocols = HttpProtocols.Http1);
+            kestrel.ListenUnixSocket(WorkerSocket.Path(settings.Folder, settings.Index), listen => listen.Protocols = HttpProtocols.Http1);
+        });
+        builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, UserJson.Default));
+        builder.Services.AddProblemDetails();
+        builder.Services.AddExceptionHandler<ProblemExceptionHandler>();
+        if (settings.Tier >= 2)
+        {
+            builder.Services.AddResponseCompression();
+            builder.Services.Configure<GzipCompressionProviderOptions>(options => options.Level = CompressionLevel.Fastest);
+            builder.Services.Configure<BrotliCompressionProviderOptions>(options => options.Level = CompressionLevel.Fastest);
+        }
+
+        await TierServices.AddAsync(builder.Services, settings);
+
+        WebApplication application = builder.Build();
+        application.Use(CountAsync);
+        application.UseExceptionHandler();
+        application.UseStatusCodePages();
+        if (settings.Tier >= 2)
+        {
+            application.UseResponseCompression();
+        }
+
+        UsersApi.Map(application);
+        MetricsApi.Map(application, settings);
+        application.MapGet("/health", () => Results.Json(new HealthAnswer("ok", settings.Tier), UserJson.Default.HealthAnswer));
+        return application;
+    }
+
+    private static async Task CountAsync(HttpContext context, RequestDelegate next)
+    {
+        await next(context);
+        DemoMetrics.HttpRequests.Inc();
+        if (context.Response.StatusCode >= StatusCodes.Status500InternalServerError)
+        {
+            DemoMetrics.Errors.Inc();
+        }
+    }
+}

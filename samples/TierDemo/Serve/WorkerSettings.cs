@@ -1,0 +1,13 @@
+using System.Text.Json;
+using TierDemo.Servers;
+
+namespace TierDemo.Serve;
+
+/// <summary>What a worker process is told by its parent, in an environment variable: connection strings stay off the command line.</summary>
+internal sealed record WorkerSettings(int Tier, int Port, int Index, int Workers, string Folder, BackendSettings Backends)
+{
+    public const string Variable = "TIERDEMO_WORKER";
+
+    public static WorkerSettings? FromEnvironment() =>
+        Environment.GetEnvironmentVariable(Variable) is { } json ? JsonSerializer.Deserialize<WorkerSettings>(json) : null;
+}

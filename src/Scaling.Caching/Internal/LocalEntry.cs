@@ -1,0 +1,29 @@
+using System.Buffers;
+using Microsoft.Extensions.Caching.Hybrid;
+
+namespace Scaling.Caching.Internal;
+
+/// <summary>When an entry was made and how long it may be served, in timestamps of this node's own monotonic clock.</summary>
+internal readonly record struct Schedule(long Created, long Stored, long LocalUntil, long RefreshFrom, long FreshUntil, long StaleUntil, long LoadTime);
+
+/// <summary>A value in this node's memory. A type that can change is kept as bytes and copied out, so that no caller sees another's edits.</summary>
+internal sealed class LocalEntry<T>(
+    T value, ReadOnlyMemory<byte> payload, IHybridCacheSerializer<T>? copier, in Schedule schedule, int keySlot, int[] tagSlots, long generation, long stamp)
+{
+    public readonly Schedule Schedule = schedule;
+    public readonly int KeySlot = keySlot;
+    public readonly int[] TagSlots = tagSlots;
+    public readonly long Generation = generation;
+
+    /// <summary>The stamp in L2 of the state this was read from or written as.</summary>
+    public readonly long Stamp = stamp;
+
+    public T Value => copier is null ? value : copier.Deserialize(new ReadOnlySequence<byte>(payload));
+
+    public CacheResult<T> ToResult(T given, CacheStatus status, long now, TimeProvider time, bool collapsed = false) => new(
+        given,
+        status,
+        time.GetElapsedTime(Schedule.Created, now),
+        now < Schedule.FreshUntil ? time.GetElapsedTime(now, Schedule.FreshUntil) : TimeSpan.Zero,
+        collapsed);
+}
