@@ -4,6 +4,8 @@ trap 'exit 130' INT TERM HUP
 
 # No build server may outlive the command that started it.
 export MSBUILDDISABLENODEREUSE=1 UseSharedCompilation=false DOTNET_CLI_USE_MSBUILD_SERVER=0
+# Nor may sockets for debuggers stay in the temp folder when a process is killed.
+export DOTNET_EnableDiagnostics_IPC=0 DOTNET_EnableDiagnostics_Debugger=0
 export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1
 
 has() { [ -n "$(type -P "$1")" ] || compgen -G "/usr/lib/postgresql/*/bin/$1" >/dev/null || [ -x "/usr/sbin/$1" ]; }
