@@ -4,8 +4,10 @@ namespace Packages.Tests;
 public sealed class ConsumerTests(PackedPackages packed) : IAsyncLifetime
 {
     private const string Program = """
+        using Microsoft.Extensions.DependencyInjection;
         using Polly;
         using Scaling.Batching;
+        using Scaling.Caching;
         using Scaling.Pagination;
         using Scaling.Resilience;
         using Scaling.Sharding;
@@ -14,6 +16,10 @@ public sealed class ConsumerTests(PackedPackages packed) : IAsyncLifetime
             (names, _) => Task.FromResult<IReadOnlyList<int>>([.. names.Select(name => name.Length)]),
             new WriteBatcherOptions { MaxBatchSize = 100 });
         Console.WriteLine($"batching {await writer.WriteAsync("Ada")}");
+
+        await using ServiceProvider services = new ServiceCollection().AddCacheAside(options => options.KeyPrefix = "test:").Services.BuildServiceProvider();
+        CacheResult<string> cached = await services.GetRequiredService<CacheAside>().GetOrLoadAsync("user:42", _ => Task.FromResult("Ada"));
+        Console.WriteLine($"caching {cached.Value} {cached.Status.ToHeaderValue()}");
 
         Keyset<User> keyset = Keyset.For<User>().Ascending(user => user.Id);
         Console.WriteLine($"pagination {keyset.ToSql("select id from users", new PageRequest(20)).Text.Contains("LIMIT", StringComparison.OrdinalIgnoreCase)}");
@@ -58,7 +64,7 @@ public sealed class ConsumerTests(PackedPackages packed) : IAsyncLifetime
 
         string output = await Command.RunAsync(folder, ["dotnet", "run"], cancellationToken);
 
-        Assert.Equal(["batching 3", "pagination True", "resilience 42", "sharding pg-0"], output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        Assert.Equal(["batching 3", "caching Ada MISS", "pagination True", "resilience 42", "sharding pg-0"], output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
     }
 
     public ValueTask InitializeAsync() => ValueTask.CompletedTask;
