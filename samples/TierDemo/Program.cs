@@ -1,4 +1,5 @@
 using System.CommandLine;
+using TierDemo.Climb;
 using TierDemo.Load;
 using TierDemo.Seed;
 using TierDemo.Serve;
@@ -7,6 +8,7 @@ var root = new RootCommand("The users API of a load-testing guide in four tiers,
 {
     ServeCommand.Create(),
     SeedCommand.Create(),
+    ClimbCommand.Create(),
     LoadCommand.Create(),
     WorkerCommand.Create(),
 };

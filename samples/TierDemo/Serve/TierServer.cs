@@ -47,7 +47,7 @@ public sealed class TierServer : IAsyncDisposable
 
         LocalProcess Launch(int index) => LocalProcess.Start(
             $"worker-{index}",
-            [.. OneCore(tier), Environment.ProcessPath!, .. HostArguments(), WorkerCommand.Name],
+            [.. OneCore(tier), .. Program(), WorkerCommand.Name],
             new Dictionary<string, string>
             {
                 [WorkerSettings.Variable] = JsonSerializer.Serialize(new WorkerSettings(tier, port, index, count, folder, settings)),
@@ -73,9 +73,10 @@ public sealed class TierServer : IAsyncDisposable
     // Tier 1 is "one process = one core", as a Node process is.
     private static string[] OneCore(int tier) => tier == 1 && Binaries.Has("taskset") ? [Binaries.Find("taskset"), "-c", "0"] : [];
 
-    // Started by `dotnet TierDemo.dll` the program is dotnet; from its own executable it is itself.
-    private static string[] HostArguments() =>
-        Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet" ? [typeof(TierServer).Assembly.Location] : [];
+    // Our own executable, or, started by `dotnet TierDemo.dll` or from a test, dotnet with our assembly.
+    private static string[] Program() => Path.GetFileName(Environment.ProcessPath) == nameof(TierDemo)
+        ? [Environment.ProcessPath!]
+        : [Binaries.Find("dotnet"), typeof(TierServer).Assembly.Location];
 
     private static int CheckedPort(int port)
     {
