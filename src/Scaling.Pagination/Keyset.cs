@@ -28,6 +28,7 @@ public sealed class Keyset<T>
         Columns = columns;
         Order = Array.ConvertAll(columns, column => column.Order);
         Fingerprint = CursorFormat.FingerprintOf(columns.Select(column => column.Description));
+        CastsText = columns.Any(column => column.Sql.Type is not null);
         _tails = new SqlTails(Array.ConvertAll(columns, column => column.Sql));
     }
 
@@ -36,6 +37,8 @@ public sealed class Keyset<T>
     internal KeyOrder[] Order { get; }
 
     internal ulong Fingerprint { get; }
+
+    internal bool CastsText { get; }
 
     /// <summary>The SQL of one page of <paramref name="query"/>, for Npgsql, Dapper or any other door to Postgres.</summary>
     /// <param name="query">

@@ -67,11 +67,23 @@ public static class NpgsqlPageExtensions
         {
             return PageAssembly.Assemble(keyset, request, await ReadAsync(command, read, cancellationToken).ConfigureAwait(false));
         }
+        catch (PostgresException e) when (keyset.CastsText && request.Cursor is not null && IsNoValueOfItsType(e))
+        {
+            // A column given as text with a type: only Postgres knows which texts are values of it.
+            PaginationMetrics.CursorRefused(InvalidCursorReason.Malformed);
+            throw new InvalidCursorException(InvalidCursorReason.Malformed, e);
+        }
         finally
         {
             PaginationMetrics.PageRead(start, "npgsql", request);
         }
     }
+
+    private static bool IsNoValueOfItsType(PostgresException e) => e.SqlState
+        is PostgresErrorCodes.InvalidTextRepresentation
+        or PostgresErrorCodes.NumericValueOutOfRange
+        or PostgresErrorCodes.InvalidDatetimeFormat
+        or PostgresErrorCodes.DatetimeFieldOverflow;
 
     private static async Task<List<T>> ReadAsync<T>(NpgsqlCommand command, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken)
     {

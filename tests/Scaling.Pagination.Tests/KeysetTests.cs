@@ -83,6 +83,15 @@ public sealed class KeysetTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task Text_that_is_no_value_of_the_columns_type_is_a_bad_cursor()
+    {
+        Keyset<string> keyset = Keyset.For<string>().Ascending("amount", x => x, type: "numeric").Unique();
+        InvalidCursorException refusal = await Assert.ThrowsAsync<InvalidCursorException>(() =>
+            postgres.DataSource.QueryPageAsync("select 1::numeric as amount", keyset, new PageRequest(1, keyset.CursorFor("forged")), r => ""));
+        Assert.Equal(InvalidCursorReason.Malformed, refusal.Reason);
+    }
+
+    [Fact]
     public void A_time_that_Postgres_would_round_is_refused()
     {
         Keyset<DateTime> keyset = Keyset.For<DateTime>().Descending("at", x => x).Unique();
