@@ -81,7 +81,7 @@ public sealed class LoadGeneratorTests : IAsyncLifetime
             await context.Response.Body.FlushAsync();
             context.Abort();
         };
-        LoadResult result = await LoadGenerator.RunAsync(Plan(connections: 2));
+        LoadResult result = await LoadGenerator.RunAsync(Plan(connections: 2) with { Duration = TimeSpan.FromSeconds(2) });
         Assert.True(result.Requests > 2);
         Assert.Equal(result.Requests, result.Errors.GetValueOrDefault(LoadErrors.Reset) + result.Errors.GetValueOrDefault(LoadErrors.Closed));
     }

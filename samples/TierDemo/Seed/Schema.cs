@@ -3,14 +3,19 @@ namespace TierDemo.Seed;
 /// <summary>The tables. Indexes come after the rows: that is faster than both together.</summary>
 internal static class Schema
 {
+    /// <summary>The comment on our tables: a users table without it is somebody's own.</summary>
+    public const string Mark = "made by TierDemo";
+
     public const string Single = """
         DROP TABLE IF EXISTS users;
         CREATE TABLE users (id bigint NOT NULL, name text NOT NULL, email text NOT NULL, created_at timestamptz NOT NULL DEFAULT now());
+        COMMENT ON TABLE users IS 'made by TierDemo';
         """;
 
     public const string Shard = """
         DROP TABLE IF EXISTS users;
         CREATE TABLE users (id bigint NOT NULL, slot int NOT NULL, name text NOT NULL, email text NOT NULL, created_at timestamptz NOT NULL DEFAULT now());
+        COMMENT ON TABLE users IS 'made by TierDemo';
         """;
 
     public const string AfterShard = """

@@ -30,7 +30,7 @@ internal static class SeedCommand
                 await Seeder.SeedAsync(backends.Settings, 2, result.GetValue(CountOption), Console.WriteLine, cancellationToken);
                 return 0;
             }
-            catch (MissingServerException exception)
+            catch (Exception exception) when (exception is MissingServerException or InvalidOperationException)
             {
                 Console.Error.WriteLine(exception.Message);
                 return 1;

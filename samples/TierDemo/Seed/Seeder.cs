@@ -23,6 +23,7 @@ public static class Seeder
         var watch = Stopwatch.StartNew();
         await using (var primary = NpgsqlDataSource.Create(settings.Primary))
         {
+            await RefuseForeignTableAsync(primary, cancellationToken);
             await RunAsync(primary, Schema.Single, cancellationToken);
             await CopyAsync(primary, Enumerable.Range(1, count).Select(id => (long)id), slot: null, cancellationToken);
             await RunAsync(primary, Schema.AfterSingle(count), cancellationToken);
@@ -69,10 +70,24 @@ public static class Seeder
         await Task.WhenAll(settings.Shards.Select(async (connectionString, index) =>
         {
             await using var shard = NpgsqlDataSource.Create(connectionString);
+            await RefuseForeignTableAsync(shard, cancellationToken);
             await RunAsync(shard, Schema.Shard, cancellationToken);
             await CopyAsync(shard, byShard[UserShards.Name(index)], id => map.GetSlot(id), cancellationToken);
             await RunAsync(shard, Schema.AfterShard, cancellationToken);
         }));
+    }
+
+    // On a server the user named, a table called users may be theirs.
+    private static async Task RefuseForeignTableAsync(NpgsqlDataSource source, CancellationToken cancellationToken)
+    {
+        await using NpgsqlCommand command = source.CreateCommand(
+            "SELECT to_regclass('users') IS NOT NULL AND obj_description(to_regclass('users')) IS DISTINCT FROM $1");
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = Schema.Mark });
+        if (await command.ExecuteScalarAsync(cancellationToken) is true)
+        {
+            throw new InvalidOperationException(
+                "The database has a table 'users' that TierDemo did not make, and seeding would replace it. Name a database of its own, for example one made by CREATE DATABASE tierdemo.");
+        }
     }
 
     private static async Task CopyAsync(NpgsqlDataSource source, IEnumerable<long> ids, Func<long, int>? slot, CancellationToken cancellationToken)

@@ -5,7 +5,7 @@ namespace Scaling.Batching.Internal;
 /// <summary>What an insert writes and how it meets conflicts. Fixed as soon as it is first used.</summary>
 internal sealed class InsertShape<T>(string table, string? schema)
 {
-    /// <summary>About where COPY overtakes unnest; measured, see docs/results/batching.md.</summary>
+    /// <summary>About where COPY overtakes unnest: published measurements put the crossing between 1,000 and 5,000 rows.</summary>
     private const int MeasuredCrossing = 3_000;
 
     private readonly List<InsertColumn<T>> _columns = [];
