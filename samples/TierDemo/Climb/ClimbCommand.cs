@@ -55,10 +55,11 @@ internal static class ClimbCommand
 
             ClimbReport.Print(ladder);
             Console.WriteLine($"Climbed in {watch.Elapsed.TotalSeconds:F0} s.");
-            return ClimbReport.ExitCode(ladder, backends.CanStopRedis);
+            return ClimbReport.ExitCode(ladder.Rows, ladder.Tier4Outage, backends.CanStopRedis);
         }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        catch (Exception) when (cancellationToken.IsCancellationRequested)
         {
+            // Ctrl-C reaches the servers as well: whatever failed last, it failed because of that.
             Console.Error.WriteLine("Stopped.");
             return 130;
         }

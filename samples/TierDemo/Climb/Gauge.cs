@@ -2,16 +2,18 @@ using TierDemo.Load;
 
 namespace TierDemo.Climb;
 
-/// <summary>Runs one measurement against one tier and says on the console how it goes.</summary>
+/// <summary>Runs measurements against one tier and says on the console how they go.</summary>
 internal sealed class Gauge(Uri url, TimeSpan length, CancellationToken cancellationToken)
 {
-    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(0.5);
 
     public long Requests { get; private set; }
 
     public long Errors { get; private set; }
 
-    public CancellationToken CancellationToken => cancellationToken;
+    public Uri Url => url;
+
+    public TimeSpan Length => length;
 
     /// <summary>The ceiling: a closed loop, every connection asks again as soon as it is answered.</summary>
     public Task<LoadResult> CeilingAsync(string what, Workload workload, int connections) =>
@@ -24,52 +26,54 @@ internal sealed class Gauge(Uri url, TimeSpan length, CancellationToken cancella
     /// <summary>More and more users until the tier breaks.</summary>
     public async Task<string> BreakPointAsync(Workload workload)
     {
-        var ramp = new LoadRamp(new LoadPlan(url, workload) { Duration = TimeSpan.FromSeconds(1.5), WarmUp = TimeSpan.FromSeconds(0.3) })
+        var ramp = new LoadRamp(new LoadPlan(url, workload) { Duration = TimeSpan.FromSeconds(1.2), WarmUp = TimeSpan.FromSeconds(0.2) })
         {
-            Users = [20, 60, 180, 540, 1_000],
-            P99Bound = TimeSpan.FromMilliseconds(200),
+            Users = [20, 50, 100, 200, 400, 700, 1_000],
         };
-        Say("ramp", "20 … 1,000 users");
-        RampResult result = await ramp.RunAsync(null, cancellationToken);
-        string answer = result.End switch
-        {
-            RampEnd.NotReached => $"> {result.Steps[^1].Users} VUs",
-            RampEnd.TooSlow => $"{result.BreakPoint} VUs (p99 > 200 ms)",
-            RampEnd.Errors => $"{result.BreakPoint} VUs (errors)",
-            _ => $"{result.BreakPoint} VUs (no more req/s)",
-        };
-        Say("ramp", answer);
+        RampResult result = await ramp.RunAsync(new Steps(this), cancellationToken);
+        string answer = GuideTable.BreakPoint(result, ramp.P99Bound);
+        Console.WriteLine(Line("ramp", $"breaks at {answer}"));
         return answer;
     }
 
+    /// <summary>Runs any plan; its requests and errors count for the tier.</summary>
     public async Task<LoadResult> RunAsync(string what, LoadPlan plan)
     {
-        LoadResult result = await LoadGenerator.RunAsync(plan, new ConsoleProgress(what), cancellationToken);
-        Requests += result.Requests;
-        Errors += result.ErrorCount;
-        string errors = result.ErrorCount == 0 ? "" : $", errors: {string.Join(", ", result.Errors.Select(error => $"{error.Value} × {error.Key}"))}";
-        Say(what, $"{result.RequestsPerSecond:N0} req/s, p99 {Text.Of(result.Latency.P99)}{errors}");
+        LoadResult result = await LoadGenerator.RunAsync(plan, new Live(what), cancellationToken);
+        Count(result);
+        string errors = result.ErrorCount == 0 ? "" : $", errors: {string.Join(", ", result.Errors.Select(error => $"{error.Value:N0} × {error.Key}"))}";
+        Console.WriteLine(Line(what, $"{result.RequestsPerSecond,7:N0} req/s, p99 {Text.Of(result.Latency.P99)}{errors}"));
         return result;
     }
 
-    private static void Say(string what, string text) => Console.WriteLine($"{Clear}  {what,-34} {text}");
-
-    private static string Clear => Console.IsOutputRedirected ? "" : "\r\e[2K";
-
-    private sealed class ConsoleProgress(string what) : IProgress<LoadProgress>
+    private void Count(LoadResult result)
     {
-        public void Report(LoadProgress value)
+        Requests += result.Requests;
+        Errors += result.ErrorCount;
+    }
+
+    private static string Line(string what, string text) => $"{(Console.IsOutputRedirected ? "" : "\r\e[2K")}  {what,-36} {text}";
+
+    private static void Passing(string what, string text)
+    {
+        if (!Console.IsOutputRedirected)
         {
-            if (!Console.IsOutputRedirected)
-            {
-                Console.Write($"{Clear}  {what,-34} {(value.WarmingUp ? "warming up" : $"{value.RequestsPerSecond:N0} req/s, p99 {Text.Of(value.P99)}")}");
-            }
+            Console.Write(Line(what, text)); // the next line takes its place
         }
     }
-}
 
-internal static class Text
-{
-    public static string Of(TimeSpan time) =>
-        time.TotalMilliseconds >= 1_000 ? $"{time.TotalSeconds:F1} s" : $"{time.TotalMilliseconds:F1} ms";
+    private sealed class Live(string what) : IProgress<LoadProgress>
+    {
+        public void Report(LoadProgress value) =>
+            Passing(what, value.WarmingUp ? "warming up" : $"{value.RequestsPerSecond,7:N0} req/s, p99 {Text.Of(value.P99)}");
+    }
+
+    private sealed class Steps(Gauge gauge) : IProgress<RampStep>
+    {
+        public void Report(RampStep value)
+        {
+            gauge.Count(value.Result);
+            Passing("ramp", $"{value.Users:N0} VUs: {value.Result.RequestsPerSecond:N0} req/s, p99 {Text.Of(value.Result.Latency.P99)}");
+        }
+    }
 }

@@ -1,10 +1,11 @@
 namespace TierDemo.Climb;
 
 /// <summary>A line of the guide's closing table.</summary>
+/// <param name="Tier">1 to 4.</param>
+/// <param name="Users">Connections of the mixed traffic, as in the guide.</param>
+/// <param name="RequestsPerSecond">Its ceiling, in the closed loop.</param>
+/// <param name="P99">At half of that, in the open loop.</param>
+/// <param name="Requests">All requests of all the tier's steps; those while Redis is dead are judged by themselves.</param>
+/// <param name="Errors">Those of them that failed.</param>
+/// <param name="BreakPoint">Where adding users broke it.</param>
 internal sealed record TierRow(int Tier, int Users, double RequestsPerSecond, TimeSpan P99, long Requests, long Errors, string BreakPoint);
-
-/// <summary>What a step showed, against what the guide expects of it.</summary>
-internal sealed record Verdict(int Tier, bool Passed, string Step, string Measured, string Expected);
-
-/// <summary>Latencies and failures of one phase of a Redis outage.</summary>
-internal sealed record Outage(TimeSpan Before, TimeSpan During, TimeSpan After, long Requests, long Failed, TimeSpan? HitsAgainAfter);

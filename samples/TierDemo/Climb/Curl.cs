@@ -1,0 +1,34 @@
+namespace TierDemo.Climb;
+
+/// <summary>The steps that the guide does with curl.</summary>
+internal static class Curl
+{
+    private static readonly string[] Counters = ["http_requests_total", "cache_hits_total", "cache_misses_total", "db_queries_total", "errors_total"];
+
+    /// <summary>The cache header of user 1, asked for twice.</summary>
+    public static async Task<Verdict> MissThenHitAsync(Uri url, CancellationToken cancellationToken)
+    {
+        using var client = new HttpClient();
+        string[] answers = new string[2];
+        for (int i = 0; i < answers.Length; i++)
+        {
+            using HttpResponseMessage answer = await client.GetAsync(new Uri(url, "api/users/1"), cancellationToken);
+            answers[i] = answer.Headers.TryGetValues("x-cache", out IEnumerable<string>? values) ? string.Concat(values) : "(no x-cache)";
+        }
+
+        return Verdict.Of(3, answers is ["MISS", "HIT"], "GET /api/users/1 twice", string.Join(", then ", answers), "MISS, then HIT");
+    }
+
+    public static async Task<Verdict> MetricsAsync(Uri url, CancellationToken cancellationToken)
+    {
+        using var client = new HttpClient();
+        return Judge(await client.GetStringAsync(new Uri(url, "metrics"), cancellationToken));
+    }
+
+    internal static Verdict Judge(string metrics)
+    {
+        string[] lines = metrics.Split('\n');
+        string[] missing = [.. Counters.Where(name => !lines.Any(line => line.StartsWith(name + " ", StringComparison.Ordinal)))];
+        return Verdict.Of(4, missing.Length == 0, "GET /metrics", missing.Length == 0 ? "all five counters" : $"missing: {string.Join(", ", missing)}", "five counters, summed over the workers");
+    }
+}
