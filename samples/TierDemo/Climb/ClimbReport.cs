@@ -21,7 +21,7 @@ internal static class ClimbReport
         Console.WriteLine();
         Console.WriteLine("What each rung bought:");
         Print(ladder.Verdicts);
-        Console.WriteLine($"'fleet': needs more machines than one. This one has {Environment.ProcessorCount} cores, which generator, workers, Postgres and Redis share:");
+        Console.WriteLine($"n/a: this machine cannot show it. It has {Environment.ProcessorCount} cores, which generator, workers, Postgres and Redis share:");
         Console.WriteLine("compare the tiers with each other, not with the guide's absolute numbers.");
     }
 

@@ -9,8 +9,8 @@ internal enum Outcome
     /// <summary>Not so.</summary>
     Not,
 
-    /// <summary>One machine cannot show it.</summary>
-    Fleet,
+    /// <summary>This machine cannot show it; the text says why.</summary>
+    Beyond,
 }
 
 /// <summary>What a step showed, against what the guide expects of it.</summary>
@@ -19,11 +19,13 @@ internal sealed record Verdict(int Tier, Outcome Outcome, string Step, string Me
     /// <summary>Less than a tenth more is noise, on a machine that also runs the load and the databases.</summary>
     public const double Clearly = 1.1;
 
+    private const double AllBusy = 0.8;
+
     public string Word => Outcome switch
     {
         Outcome.Ok => "ok",
         Outcome.Not => "not",
-        _ => "fleet",
+        _ => "n/a",
     };
 
     public static Verdict Of(int tier, bool ok, string step, string measured, string expected) =>
@@ -36,13 +38,25 @@ internal sealed record Verdict(int Tier, Outcome Outcome, string Step, string Me
         return Of(tier, ratio >= Clearly, step, $"{now:N0}/s, {Text.Times(ratio)} tier {earlierTier} ({earlier:N0}/s)", expected);
     }
 
+    /// <summary>
+    /// More workers need idle cores. Where the tier before kept the whole machine busy already (generator and databases included), there are none,
+    /// and no faster tier here is no verdict on the tier.
+    /// </summary>
+    public static Verdict FasterIfCoresWereIdle(int tier, string step, double now, int earlierTier, double earlier, double? busyEarlier, string expected)
+    {
+        Verdict verdict = Faster(tier, step, now, earlierTier, earlier, expected);
+        return verdict.Outcome == Outcome.Not && busyEarlier is > AllBusy
+            ? verdict with { Outcome = Outcome.Beyond, Measured = $"{verdict.Measured}: no core to spare, tier {earlierTier} under load kept {busyEarlier:P0} of this machine busy" }
+            : verdict;
+    }
+
     /// <summary>The tier's name is a rate: whether this machine reached it with the mixed traffic.</summary>
     public static Verdict Goal(int tier, double measured)
     {
         int goal = (int)Math.Pow(10, tier + 2);
         return new Verdict(
             tier,
-            measured >= goal ? Outcome.Ok : tier == 1 ? Outcome.Not : Outcome.Fleet,
+            measured >= goal ? Outcome.Ok : tier == 1 ? Outcome.Not : Outcome.Beyond,
             $"{goal:N0} req/s",
             $"{measured:N0} req/s, mixed traffic",
             tier switch

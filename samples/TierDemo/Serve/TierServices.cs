@@ -16,7 +16,7 @@ internal static class TierServices
                 AddStore(services, Pool(backends.Primary, 10, prepare: false), reads: null);
                 break;
             case 2:
-                AddStore(services, Pool(backends.Primary, Share(100, settings), prepare: true), reads: null);
+                AddStore(services, Pool(backends.Primary, Share(40, settings), prepare: true), reads: null);
                 break;
             case 3:
                 NpgsqlDataSource writes = Pool(backends.PgBouncer ?? backends.Primary, Share(200, settings), prepare: backends.PgBouncer is null);
