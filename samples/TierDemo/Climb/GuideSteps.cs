@@ -60,10 +60,7 @@ internal sealed class GuideSteps(Gauge gauge, Notes notes, BackendSettings setti
         yield return Verdict.Faster(3, "cached " + One, await load, 2, notes[One, 2], "20,000 to 50,000 req/s, the database not involved");
         yield return Verdict.Of(3, active < notes[Active, 2] / 2, "Postgres connections at work meanwhile", $"{active:F1}, tier 2: {notes[Active, 2]:F1}", "low: most is served from Redis");
 
-        int page = Math.Max(1, users / 20), after = (page - 1) * 20; // the last page; with 10,000 users 500 and 9,980, as in the guide
-        double offset = await NoteAsync(3, $"?page={page}&limit=20", Workload.Of(LoadRequest.Get($"/api/users?page={page}&limit=20")), 50);
-        double cursor = await NoteAsync(3, $"?cursor={after}&limit=20", Workload.Of(LoadRequest.Get($"/api/users?cursor={after}&limit=20")), 50);
-        yield return Verdict.Of(3, cursor >= Verdict.Clearly * offset, $"page {page}: cursor against OFFSET", $"{cursor:N0}/s, {Text.Times(cursor / offset)} OFFSET ({offset:N0}/s)", "same speed at any depth");
+        yield return await new PageDepths(gauge, users).MeasureAsync();
         await NoteAsync(3, Post, NewUser, 100);
     }
 
