@@ -1,157 +1,125 @@
-using System.Data.Common;
 using System.Diagnostics;
 using System.Globalization;
-using System.Text.RegularExpressions;
-using LocalServices;
-using Microsoft.EntityFrameworkCore;
-using Microsoft.EntityFrameworkCore.Diagnostics;
-using Npgsql;
-using Scaling.Pagination;
+using System.Runtime.CompilerServices;
+using ScottPlot;
+using ScottPlot.TickGenerators;
 
 namespace Scaling.Benchmarks;
 
-/// <summary>A page of 20 at four depths of ten million rows: OFFSET, OR-expansion, ours by SQL and by EF Core, hand-written SQL.</summary>
-internal sealed partial class PaginationDepth : IMacro
+/// <summary>A page of 20 at four depths of ten million rows, every way in turn; draws docs/images/pagination-depth.png.</summary>
+internal sealed class PaginationDepth : IMacro
 {
-    private const int Rows = 10_000_000;
-    private const string All = "select id, title, created_at from posts";
+    private const int Rounds = 120;
+    private const int RunsPerRound = 10;
+    private const double SlowBudget = 4_000; // ms a slow way may take in all
     private static readonly int[] Depths = [0, 1_000, 100_000, 9_900_000];
-
-    // One direction: a row comparison. Mixed: two index ranges.
-    private static readonly Keyset<Post> OneDirection = Keyset.For<Post>().Descending(p => p.CreatedAt).Descending(p => p.Id);
-    private static readonly Keyset<Post> Mixed = Keyset.For<Post>().Descending(p => p.CreatedAt).Ascending(p => p.Id);
+    private static readonly string[] Orders = [PaginationWays.OneDirection, PaginationWays.Mixed];
 
     public string Name => "pagination-depth";
 
     public async Task RunAsync()
     {
-        await using LocalPostgres server = await LocalPostgres.StartAsync();
-        await using NpgsqlDataSource source = NpgsqlDataSource.Create(server.ConnectionString + ";Max Auto Prepare=50;Command Timeout=600");
-        await ExecuteAsync(source, "create table posts (id bigint not null, title text not null, created_at timestamptz not null)");
-        await ExecuteAsync(source, $"insert into posts select i, 'post ' || i, timestamptz '2026-01-01' + (i / 3) * interval '1 second' from generate_series(1, {Rows}) i");
-        await ExecuteAsync(source, "create index on posts (created_at, id); create index on posts (created_at desc, id)");
-        await ExecuteAsync(source, "vacuum analyze posts");
-        Console.WriteLine("| order | depth | how | ms (median) | × hand-written | buffers |\n|---|--:|---|--:|--:|--:|");
-        foreach ((string order, Keyset<Post> keyset, string id, string after) in new[] { ("one direction", OneDirection, "desc", "<"), ("mixed", Mixed, "asc", ">") })
+        await using PaginationTable table = await PaginationTable.CreateAsync();
+        var ways = new List<PaginationWay>();
+        foreach (string order in Orders)
         {
             foreach (int depth in Depths)
             {
-                await MeasureAsync(source, order, keyset, depth, id, after);
+                ways.AddRange(await new PaginationWays(table).ToPageAsync(order, depth));
             }
         }
-    }
-
-    private static async Task MeasureAsync(NpgsqlDataSource source, string order, Keyset<Post> keyset, int depth, string id, string after)
-    {
-        var capture = new Capture();
-        DbContextOptions<PostContext> options = new DbContextOptionsBuilder<PostContext>().UseNpgsql(source).AddInterceptors(capture).Options;
-        string sorted = $"order by created_at desc, id {id}";
-        Post? anchor = depth == 0 ? null : (await ReadAsync(source, $"{All} {sorted} limit 1 offset {depth - 1}", []))[0];
-        var request = new PageRequest(20, anchor is null ? null : keyset.CursorFor(anchor));
-        NpgsqlParameter[] At() => anchor is null ? [] : [new NpgsqlParameter<DateTime> { TypedValue = anchor.CreatedAt }, new NpgsqlParameter<long> { TypedValue = anchor.Id }];
-        string tail = $"{sorted} limit 21";
-        string handWritten = anchor is null ? $"{All} {tail}"
-            : order == "mixed" ? $"select * from (({All} where created_at = $1 and id > $2 {tail}) union all ({All} where created_at < $1 {tail})) p {tail}"
-            : $"{All} where (created_at, id) < ($1, $2) {tail}";
-        string expanded = anchor is null ? handWritten : $"{All} where created_at < $1 or (created_at = $1 and id {after} $2) {tail}";
-        KeysetSql sql = keyset.ToSql(All, request);
-        (string How, Func<Task> Run, string Sql, NpgsqlParameter[] Parameters)[] ways =
-        [
-            ("hand-written SQL", async () => await ReadAsync(source, handWritten, At()), handWritten, At()),
-            ("ours, SQL", async () => await source.QueryPageAsync(All, keyset, request, Post.Read), sql.Text, [.. sql.Parameters]),
-            ("ours, EF Core", async () => { await using var db = new PostContext(options); await db.Set<Post>().AsNoTracking().ToPageAsync(keyset, request); }, "", []),
-            ("OR-expansion", async () => await ReadAsync(source, expanded, At()), expanded, At()),
-            ("OFFSET", async () => await ReadAsync(source, $"{All} {sorted} limit 21 offset {depth}", []), $"{All} {sorted} limit 21 offset {depth}", []),
-        ];
-        double[][] times = await RoundRobinAsync([.. ways.Select(way => way.Run)]);
-        double hand = Median(times[0]);
-        for (int i = 0; i < ways.Length; i++)
+        await MeasureAsync(ways);
+        foreach (string order in Orders)
         {
-            (string text, NpgsqlParameter[] parameters) = ways[i].Sql.Length > 0 ? (ways[i].Sql, ways[i].Parameters) : (capture.Text, capture.Parameters);
-            string buffers = await BuffersAsync(source, text, parameters);
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {order} | {depth:N0} | {ways[i].How} | {Median(times[i]):0.000} | {Median(times[i]) / hand:0.00} | {buffers} |"));
+            await PrintAsync(table, order, [.. ways.Where(way => way.Order == order)]);
         }
+        Draw([.. ways.Where(way => way.Order == PaginationWays.Mixed)]);
     }
 
-    /// <summary>All ways in turn, so that noise hits them alike; a slow one drops out when it has used its time.</summary>
-    private static async Task<double[][]> RoundRobinAsync(Func<Task>[] ways)
+    /// <summary>All ways in turn, so that noise hits them alike, in blocks whose median counts; a slow one drops out when it has used its time.</summary>
+    private static async Task MeasureAsync(List<PaginationWay> ways)
     {
-        List<double>[] times = [.. ways.Select(_ => new List<double>())];
-        foreach (Func<Task> way in ways)
+        foreach (PaginationWay way in ways)
         {
             // Compile, connect, prepare.
-            for (long start = Stopwatch.GetTimestamp(), i = 0; i < 300 && (i < 2 || Stopwatch.GetElapsedTime(start).TotalSeconds < 3); i++)
+            for (long start = Stopwatch.GetTimestamp(), i = 0; i < 200 && (i < 2 || Stopwatch.GetElapsedTime(start).TotalSeconds < 2); i++)
             {
-                await way();
+                await way.RunAsync();
             }
         }
-        for (int round = 0; round < 2_000; round++)
+        for (int round = 0; round < Rounds; round++)
         {
-            for (int way = 0; way < ways.Length; way++)
+            for (int i = 0; i < ways.Count; i++)
             {
-                if (times[way].Count >= 3 && times[way].Sum() > 4_000)
+                PaginationWay way = ways[(i + round) % ways.Count];
+                bool slow = way.Milliseconds.Count > 0 && way.Milliseconds[0] > 2;
+                if (slow && way.Milliseconds.Count >= 3 && way.Milliseconds.Sum() > SlowBudget)
                 {
                     continue;
                 }
-                long start = Stopwatch.GetTimestamp();
-                await ways[way]();
-                times[way].Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds);
+                way.Milliseconds.Add(await BlockAsync(way, slow ? 1 : RunsPerRound));
             }
         }
-        return [.. times.Select(list => list.ToArray())];
     }
 
-    private static async Task<List<Post>> ReadAsync(NpgsqlDataSource source, string sql, NpgsqlParameter[] parameters)
+    private static async Task<double> BlockAsync(PaginationWay way, int runs)
     {
-        await using NpgsqlCommand command = source.CreateCommand(sql);
-        command.Parameters.AddRange(parameters);
-        var posts = new List<Post>();
-        await using NpgsqlDataReader reader = await command.ExecuteReaderAsync();
-        while (await reader.ReadAsync())
+        var times = new double[runs];
+        for (int i = 0; i < runs; i++)
         {
-            posts.Add(Post.Read(reader));
+            long start = Stopwatch.GetTimestamp();
+            await way.RunAsync();
+            times[i] = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
         }
-        return posts;
+        return PaginationWays.Quantile(times, 0.5);
     }
 
-    private static async Task<string> BuffersAsync(NpgsqlDataSource source, string sql, NpgsqlParameter[] parameters)
+    private static async Task PrintAsync(PaginationTable table, string order, PaginationWay[] ways)
     {
-        await using NpgsqlCommand command = source.CreateCommand($"explain (analyze, buffers) {sql}");
-        command.Parameters.AddRange(Array.ConvertAll(parameters, parameter => parameter.Clone()));
-        await using NpgsqlDataReader reader = await command.ExecuteReaderAsync();
-        while (await reader.ReadAsync())
+        Console.WriteLine($"\n{order}: median ms (× hand-written of the same kind, quartiles), buffers\n\n| depth | {string.Join(" | ", ways.Select(way => way.How).Distinct())} |\n|--:|{string.Concat(Enumerable.Repeat("--:|", ways.Length / Depths.Length))}");
+        foreach (IGrouping<int, PaginationWay> depth in ways.GroupBy(way => way.Depth))
         {
-            if (BuffersLine().Match(reader.GetString(0)) is { Success: true } match)
+            var cells = new List<string>();
+            foreach (PaginationWay way in depth)
             {
-                long hit = match.Groups[1].Success ? long.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture) : 0;
-                long read = match.Groups[2].Success ? long.Parse(match.Groups[2].Value, CultureInfo.InvariantCulture) : 0;
-                return (hit + read).ToString("N0", CultureInfo.InvariantCulture);
+                string? hand = way.How switch { PaginationWays.Ours => PaginationWays.Hand, PaginationWays.EfOurs => PaginationWays.EfHand, _ => null };
+                string ratio = hand is null ? "" : $" ({Ratio(way, depth.Single(other => other.How == hand))})";
+                long buffers = await table.BuffersAsync(way.Sql, way.Parameters);
+                cells.Add(string.Create(CultureInfo.InvariantCulture, $"{way.Median:0.000}{ratio}, {buffers:N0}"));
             }
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {depth.Key:N0} | {string.Join(" | ", cells)} |"));
         }
-        return "?";
-    }
-
-    private static async Task ExecuteAsync(NpgsqlDataSource source, string sql)
-    {
-        await using NpgsqlCommand command = source.CreateCommand(sql);
-        await command.ExecuteNonQueryAsync();
-    }
-
-    private static double Median(double[] values) => values.Order().ElementAt(values.Length / 2);
-
-    [GeneratedRegex(@"Buffers: shared(?: hit=(\d+))?(?: read=(\d+))?")]
-    private static partial Regex BuffersLine();
-
-    private sealed class Capture : DbCommandInterceptor
-    {
-        public string Text { get; private set; } = "";
-
-        public NpgsqlParameter[] Parameters { get; private set; } = [];
-
-        public override ValueTask<InterceptionResult<DbDataReader>> ReaderExecutingAsync(DbCommand command, CommandEventData eventData, InterceptionResult<DbDataReader> result, CancellationToken cancellationToken = default)
+        foreach (IGrouping<string, PaginationWay> how in ways.GroupBy(way => way.How))
         {
-            (Text, Parameters) = (command.CommandText, [.. command.Parameters.Cast<NpgsqlParameter>()]);
-            return ValueTask.FromResult(result);
+            PaginationWay[] byDepth = [.. how];
+            Console.WriteLine($"{how.Key}: deepest / first {Ratio(byDepth[^1], byDepth[0])}, deepest / second {Ratio(byDepth[^1], byDepth[1])}");
         }
     }
+
+    private static string Ratio(PaginationWay way, PaginationWay other)
+    {
+        double[] ratios = [.. way.Milliseconds.Zip(other.Milliseconds, (left, right) => left / right)];
+        return string.Create(CultureInfo.InvariantCulture, $"{PaginationWays.Quantile(ratios, 0.5):0.00}, {PaginationWays.Quantile(ratios, 0.25):0.00}–{PaginationWays.Quantile(ratios, 0.75):0.00}");
+    }
+
+    private static void Draw(PaginationWay[] ways)
+    {
+        using var plot = new Plot();
+        plot.Title("A page of 20 of 10,000,000 rows, ORDER BY created_at DESC, id", size: 14);
+        plot.XLabel("rows before the page");
+        plot.YLabel("ms, log scale");
+        foreach (IGrouping<string, PaginationWay> how in ways.Where(way => way.How != PaginationWays.EfHand).GroupBy(way => way.How))
+        {
+            var line = plot.Add.Scatter(how.Select(way => (double)Array.IndexOf(Depths, way.Depth)).ToArray(), how.Select(way => Math.Log10(way.Median)).ToArray());
+            (line.LegendText, line.LineWidth, line.MarkerSize) = (how.Key, 2, 7);
+        }
+        double[] decades = [-1, 0, 1, 2, 3, 4];
+        plot.Axes.Bottom.TickGenerator = new NumericManual([.. Depths.Select((_, i) => (double)i)], [.. Depths.Select(depth => depth.ToString("N0", CultureInfo.InvariantCulture))]);
+        plot.Axes.Left.TickGenerator = new NumericManual(decades, [.. decades.Select(power => Math.Pow(10, power).ToString("#,0.##", CultureInfo.InvariantCulture))]);
+        plot.Axes.SetLimits(-0.2, Depths.Length - 0.8, -1.3, 4);
+        plot.ShowLegend(Alignment.UpperLeft);
+        plot.SavePng(Path.Combine(SourceFolder(), "..", "..", "docs", "images", "pagination-depth.png"), 900, 420);
+    }
+
+    private static string SourceFolder([CallerFilePath] string file = "") => Path.GetDirectoryName(file)!;
 }
