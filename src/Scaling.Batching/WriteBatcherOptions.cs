@@ -1,6 +1,7 @@
 using System.Diagnostics.Metrics;
 using Microsoft.Extensions.Logging;
 using Polly;
+using Scaling.Batching.Internal;
 
 namespace Scaling.Batching;
 
@@ -57,7 +58,7 @@ public class WriteBatcherOptions
     /// Tells whether an error is the fault of a single row, so that the batch is split to find it. Default: what
     /// PostgreSQL and Npgsql report for bad data (SQLSTATE classes 22, 23 and 44, P0001, 21000, and client-side conversion errors).
     /// </summary>
-    public Func<Exception, bool>? IsRowFault { get; set; }
+    public Func<Exception, bool> IsRowFault { get; set; } = RowFaults.IsRowFault;
 
     /// <summary>The value of the tag <c>scaling.batching.name</c> on every measurement. Default: the name of the item's type.</summary>
     public string? Name { get; set; }
@@ -70,6 +71,7 @@ public class WriteBatcherOptions
 
     internal virtual void Validate()
     {
+        ArgumentNullException.ThrowIfNull(IsRowFault);
         Require(MaxBatchSize >= 1, nameof(MaxBatchSize), MaxBatchSize, "at least 1");
         Require(MaxDelay >= TimeSpan.Zero && MaxDelay <= TimeSpan.FromHours(1), nameof(MaxDelay), MaxDelay, "between zero and one hour");
         Require(MaxConcurrentBatches >= 1, nameof(MaxConcurrentBatches), MaxConcurrentBatches, "at least 1");

@@ -31,7 +31,10 @@ public static class WriteBatcherServiceCollectionExtensions
             static batcher => batcher.StopAsync, configure);
 
     /// <summary>Adds a <see cref="WriteBatcher{TItem}"/>.</summary>
-    /// <inheritdoc cref="AddWriteBatcher{TItem, TResult}"/>
+    /// <typeparam name="TItem">What is written.</typeparam>
+    /// <param name="services">The services.</param>
+    /// <param name="write">Writes a list of items; gets the root service provider.</param>
+    /// <param name="configure">Sets the options.</param>
     public static IServiceCollection AddWriteBatcher<TItem>(
         this IServiceCollection services,
         Func<IServiceProvider, IReadOnlyList<TItem>, CancellationToken, Task> write,
@@ -40,11 +43,12 @@ public static class WriteBatcherServiceCollectionExtensions
             static batcher => batcher.StopAsync, configure);
 
     /// <summary>Adds a keyed <see cref="WriteBatcher{TItem, TResult}"/>, for example one per shard.</summary>
+    /// <typeparam name="TItem">What is written.</typeparam>
+    /// <typeparam name="TResult">What the store answers for each item.</typeparam>
     /// <param name="services">The services.</param>
     /// <param name="key">The service key; its text also names the options.</param>
     /// <param name="write">Writes a list of items; gets the root service provider.</param>
     /// <param name="configure">Sets the options.</param>
-    /// <inheritdoc cref="AddWriteBatcher{TItem, TResult}"/>
     public static IServiceCollection AddKeyedWriteBatcher<TItem, TResult>(
         this IServiceCollection services,
         object key,
@@ -54,7 +58,11 @@ public static class WriteBatcherServiceCollectionExtensions
             static batcher => batcher.StopAsync, configure);
 
     /// <summary>Adds a keyed <see cref="WriteBatcher{TItem}"/>, for example one per shard.</summary>
-    /// <inheritdoc cref="AddKeyedWriteBatcher{TItem, TResult}"/>
+    /// <typeparam name="TItem">What is written.</typeparam>
+    /// <param name="services">The services.</param>
+    /// <param name="key">The service key; its text also names the options.</param>
+    /// <param name="write">Writes a list of items; gets the root service provider.</param>
+    /// <param name="configure">Sets the options.</param>
     public static IServiceCollection AddKeyedWriteBatcher<TItem>(
         this IServiceCollection services,
         object key,

@@ -7,6 +7,7 @@ public sealed class ConsumerTests(PackedPackages packed) : IAsyncLifetime
         using Microsoft.Extensions.DependencyInjection;
         using Polly;
         using Scaling.Batching;
+        using Scaling.Batching.Redis;
         using Scaling.Caching;
         using Scaling.Pagination;
         using Scaling.Resilience;
@@ -16,6 +17,7 @@ public sealed class ConsumerTests(PackedPackages packed) : IAsyncLifetime
             (names, _) => Task.FromResult<IReadOnlyList<int>>([.. names.Select(name => name.Length)]),
             new WriteBatcherOptions { MaxBatchSize = 100 });
         Console.WriteLine($"batching {await writer.WriteAsync("Ada")}");
+        Console.WriteLine($"queue {new QueuedWrite<string>(Guid.Empty, "Ada").Item} {new RedisStreamWriteQueueOptions().MaxLength}");
 
         await using ServiceProvider services = new ServiceCollection().AddCacheAside(options => options.KeyPrefix = "test:").Services.BuildServiceProvider();
         CacheResult<string> cached = await services.GetRequiredService<CacheAside>().GetOrLoadAsync("user:42", _ => Task.FromResult("Ada"));
@@ -64,7 +66,7 @@ public sealed class ConsumerTests(PackedPackages packed) : IAsyncLifetime
 
         string output = await Command.RunAsync(folder, ["dotnet", "run"], cancellationToken);
 
-        Assert.Equal(["batching 3", "caching Ada MISS", "pagination True", "resilience 42", "sharding pg-0"], output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        Assert.Equal(["batching 3", "queue Ada 1000000", "caching Ada MISS", "pagination True", "resilience 42", "sharding pg-0"], output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
     }
 
     public ValueTask InitializeAsync() => ValueTask.CompletedTask;

@@ -28,7 +28,7 @@ internal sealed class WriteCall<TItem, TResult>(
     /// <summary>How long a delegate has to obey its token before it is abandoned.</summary>
     public static readonly TimeSpan Grace = TimeSpan.FromSeconds(2);
 
-    private readonly Func<Exception, bool> _isRowFault = options.IsRowFault ?? RowFaults.IsRowFault;
+    private readonly Func<Exception, bool> _isRowFault = options.IsRowFault;
 
     /// <summary>Calls the delegate, through the caller's pipeline if there is one. Never throws.</summary>
     public async Task<CallOutcome<TResult>> RunAsync(TItem[] items, CancellationToken cancellationToken)
