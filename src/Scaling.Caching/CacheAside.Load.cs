@@ -1,61 +1,63 @@
-using System.Diagnostics;
-using Microsoft.Extensions.Caching.Hybrid;
 using Scaling.Caching.Internal;
 
 namespace Scaling.Caching;
 
 public sealed partial class CacheAside
 {
-    // fallback: what may be served if loading does not work out, or null
-    // read: what L2 said before the load began, with the stamps that make the later write safe
-    // status: what a loaded value is reported as
-    private async Task LoadAsync<T>(Flight<T> flight, Request<T> request, LocalEntry<T>? fallback, RemoteRead read, CacheStatus status)
+    /// <summary>Why a value must be loaded.</summary>
+    /// <param name="Fallback">What may be served if loading does not work out, or null.</param>
+    /// <param name="Read">What L2 said before the load began, with the stamps that make the later write safe.</param>
+    /// <param name="Status">What the loaded value is reported as.</param>
+    private readonly record struct Absence<T>(LocalEntry<T>? Fallback, RemoteRead Read, CacheStatus Status);
+
+    private async Task LoadAsync<T>(Flight<T> flight, LoadRequest<T> request, Absence<T> absence)
     {
-        if (!await _gate.EnterAsync(fallback is null ? _options.LoadQueueTimeout : TimeSpan.Zero, flight.Token).ConfigureAwait(false))
+        if (!await _gate.EnterAsync(absence.Fallback is null ? _options.LoadQueueTimeout : TimeSpan.Zero, flight.Token).ConfigureAwait(false))
         {
-            LandFallback(flight, fallback, new CacheLoadShedException(_options.MaxConcurrentLoads));
+            LandFallback(flight, absence.Fallback, new CacheLoadShedException(_options.MaxConcurrentLoads));
             return;
         }
 
         var context = new CacheLoadContext(request.Key, request.Lifetimes.Fresh);
-        long start = _time.GetTimestamp();
-        using Activity? activity = CachingMetrics.Source.StartActivity("cache.load");
-        Task<T> load = StartLoad(flight, request, context);
-        _gate.LeaveWith(load);
+        using var run = new LoadRun(_gate, _metrics, _time);
+        Task<T> load = run.Start((request, context, flight.Token), static call => call.request.LoadAsync(call.context, call.Token).AsTask());
+        RemoteWrite? write = await FinishAsync(flight, request, absence, load, context, run).ConfigureAwait(false);
+        if (write is { } due)
+        {
+            _ = WriteBehindAsync(request.Key, due);
+        }
+    }
+
+    /// <summary>Waits for a load as long as it may take and lands the flight with what came of it. Returns what L2 is to be told, if anything.</summary>
+    private async Task<RemoteWrite?> FinishAsync<T>(Flight<T> flight, Request<T> request, Absence<T> absence, Task<T> load, CacheLoadContext context, LoadRun run)
+    {
         T value;
         try
         {
-            value = await AwaitLoadAsync(flight, load, fallback).ConfigureAwait(false);
+            value = await AwaitLoadAsync(flight, load, absence.Fallback).ConfigureAwait(false);
         }
         catch (Exception exception)
         {
             bool timedOut = exception is TimeoutException && !load.IsCompleted;
-            _metrics.Load(timedOut ? "timeout" : "error", _time.GetElapsedTime(start));
-            activity?.SetStatus(ActivityStatusCode.Error, exception.Message);
+            run.Failed(timedOut, exception);
             if (timedOut)
             {
                 flight.Cancel();
+                exception = new TimeoutException($"Loading '{request.Key}' took longer than CacheAsideOptions.LoadTimeout ({_options.LoadTimeout}).");
             }
 
-            LandFallback(flight, fallback, timedOut ? new TimeoutException($"Loading '{request.Key}' took longer than CacheAsideOptions.LoadTimeout ({_options.LoadTimeout}).") : exception);
-            return;
+            LandFallback(flight, absence.Fallback, exception);
+            return null;
         }
 
-        TimeSpan loadTime = _time.GetElapsedTime(start);
-        _metrics.Load("ok", loadTime);
-        Keep(flight, request, read, value, context.Expiration, loadTime, status);
-    }
+        Draft<T> draft = Prepare(request, absence.Read, value, context.Expiration, run.Elapsed, flight.KeyGeneration + flight.TagGeneration);
+        if (draft.KeepLocally)
+        {
+            _local.Set(request.Key, draft.Entry, draft.PayloadLength);
+        }
 
-    private static Task<T> StartLoad<T>(Flight<T> flight, Request<T> request, CacheLoadContext context)
-    {
-        try
-        {
-            return request.LoadAsync(context, flight.Token).AsTask();
-        }
-        catch (Exception exception)
-        {
-            return Task.FromException<T>(exception);
-        }
+        flight.Land(new Landing<T>(draft.Entry, absence.Status, value));
+        return draft.Write;
     }
 
     private async ValueTask<T> AwaitLoadAsync<T>(Flight<T> flight, Task<T> load, LocalEntry<T>? fallback)
@@ -69,127 +71,39 @@ public sealed partial class CacheAside
             catch (TimeoutException) when (!load.IsCompleted && flight.TryJoin())
             {
                 // joined on behalf of nobody: the callers leave with the stale value, the load goes on
-                flight.Land(new Landing<T>(fallback, StatusOf(fallback), fallback.Value));
+                LandFallback(flight, fallback, otherwise: null);
             }
         }
 
         return await load.WaitAsync(_options.LoadTimeout, _time, flight.Token).ConfigureAwait(false);
     }
 
-    private void LandFallback<T>(Flight<T> flight, LocalEntry<T>? fallback, Exception otherwise)
+    // otherwise: what the callers get when the fallback is too old or unreadable; null keeps them waiting
+    private void LandFallback<T>(Flight<T> flight, LocalEntry<T>? fallback, Exception? otherwise)
     {
-        if (fallback is not null && _time.GetTimestamp() < fallback.Schedule.StaleUntil)
+        long now = _time.GetTimestamp();
+        if (fallback is not null && now < fallback.Schedule.StaleUntil && fallback.TryGetValue(out T value))
         {
-            flight.Land(new Landing<T>(fallback, StatusOf(fallback), fallback.Value));
+            flight.Land(new Landing<T>(fallback, now < fallback.Schedule.FreshUntil ? CacheStatus.HitLocal : CacheStatus.Stale, value));
         }
-        else
+        else if (otherwise is not null)
         {
             flight.Fail(otherwise);
         }
     }
 
-    private CacheStatus StatusOf<T>(LocalEntry<T> fallback) =>
-        _time.GetTimestamp() < fallback.Schedule.FreshUntil ? CacheStatus.HitLocal : CacheStatus.Stale;
-
-    /// <summary>Keeps what was loaded, lands it, and hands it to L2 behind the callers' backs.</summary>
-    private void Keep<T>(
-        Flight<T> flight, Request<T> request, in RemoteRead read, T value, TimeSpan expiration, TimeSpan loadTime, CacheStatus status)
+    private async Task WriteBehindAsync(string key, RemoteWrite write)
     {
-        Draft<T> draft = Prepare(request, read, value, expiration, loadTime, flight.KeyGeneration + flight.TagGeneration);
-        if (draft.KeepLocally)
+        if (!await _remote!.WriteAsync(write.Key, write.ExpectedStamp, write.Envelope, write.TimeToLive).ConfigureAwait(false))
         {
-            _local.Set(request.Key, draft.Entry, draft.PayloadLength);
-        }
-
-        flight.Land(new Landing<T>(draft.Entry, status, value));
-        if (draft.Envelope is not null && read.Stamp != 0)
-        {
-            _ = WriteBehindAsync(request, read.Stamp, draft);
+            Refuse(key);
         }
     }
 
-    private async Task WriteBehindAsync<T>(Request<T> request, long expectedStamp, Draft<T> draft)
+    // invalidated since the load began, or another node was faster: L2 knows better. The generations would see to it too, once the bus tells
+    private void Refuse(string key)
     {
-        bool kept = await _remote!.WriteAsync(request.Name, expectedStamp, draft.Envelope, draft.TimeToLive).ConfigureAwait(false);
-        if (!kept)
-        {
-            // invalidated since the load began, or another node was faster: L2 knows better. The generations would see to it too, once the bus tells
-            _metrics.Refused();
-            _local.Remove(request.Key);
-        }
-    }
-
-    /// <summary>A value made ready for both levels.</summary>
-    private readonly record struct Draft<T>(LocalEntry<T> Entry, bool KeepLocally, byte[]? Envelope, int PayloadLength, TimeSpan TimeToLive);
-
-    private Draft<T> Prepare<T>(Target target, in RemoteRead read, T value, TimeSpan expiration, TimeSpan loadTime, long generation)
-    {
-        TimeSpan life = Lifetimes.FreshFor(expiration, target.Lifetimes.Null, value is null, _options.Jitter, Random.Shared.NextDouble());
-        if (life < TimeSpan.FromMilliseconds(1))
-        {
-            return new Draft<T>(Unkept(value), false, null, 0, default);
-        }
-
-        ValueType<T> type = _types.Get<T>();
-        TagStamp[] tags = read.Tags ?? [];
-        int headerLength = Envelope.HeaderLength(tags);
-        byte[]? envelope = TrySerialize(type, value, headerLength);
-        if (envelope is null || envelope.Length - headerLength > _options.MaxPayloadBytes)
-        {
-            if (envelope is not null)
-            {
-                _metrics.Unkept("oversize");
-            }
-
-            return new Draft<T>(Unkept(value), false, null, 0, default);
-        }
-
-        Schedule schedule = Plan(target.Lifetimes, life, target.Lifetimes.Stale, age: TimeSpan.Zero, loadTime);
-        long stamp = Envelope.NewStamp();
-        Envelope.WriteHeader(envelope, new EnvelopeHeader(
-            stamp,
-            value is null,
-            ValueType<T>.Mark,
-            (long)life.TotalMilliseconds,
-            (long)target.Lifetimes.Stale.TotalMilliseconds,
-            _time.GetUtcNow().ToUnixTimeMilliseconds(),
-            (long)loadTime.TotalMicroseconds,
-            read.Epoch,
-            tags,
-            headerLength));
-        bool copies = !ValueType<T>.IsImmutable && value is not null;
-        var entry = new LocalEntry<T>(
-            copies ? default! : value,
-            copies ? envelope.AsMemory(headerLength) : default,
-            copies ? type.Serializer : null,
-            schedule,
-            target.KeySlot,
-            target.TagSlots,
-            generation,
-            stamp);
-        return new Draft<T>(
-            entry,
-            target.Allows(HybridCacheEntryFlags.DisableLocalCacheWrite),
-            target.Allows(HybridCacheEntryFlags.DisableDistributedCacheWrite) ? envelope : null,
-            envelope.Length - headerLength,
-            life + target.Lifetimes.Stale);
-    }
-
-    private byte[]? TrySerialize<T>(ValueType<T> type, T value, int headerLength)
-    {
-        try
-        {
-            return type.Serialize(value, headerLength);
-        }
-        catch (Exception exception)
-        {
-            _metrics.Unkept("serialization");
-            if (Interlocked.Exchange(ref type.Complained, 1) == 0)
-            {
-                _log.NotSerializable(typeof(T), exception);
-            }
-
-            return null;
-        }
+        _metrics.Refused();
+        _local.Remove(key);
     }
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.Caching.Hybrid;
 using Scaling.Caching.Internal;
 
@@ -5,9 +6,36 @@ namespace Scaling.Caching;
 
 public sealed partial class CacheAside
 {
+    /// <summary>
+    /// True: the value is served from memory and the call is counted. False: fly; the entry is then a fresh value that this caller should renew, or null.
+    /// </summary>
+    private bool TryHit<T>(string key, HybridCacheEntryFlags flags, long now, [NotNullWhen(true)] out LocalEntry<T>? entry, out T value)
+    {
+        value = default!;
+        if ((flags & HybridCacheEntryFlags.DisableLocalCacheRead) != 0 || !TryGetLocal(key, now, out entry))
+        {
+            entry = null;
+            return false;
+        }
+
+        if (now >= entry.Schedule.RefreshFrom && IsDue(entry.Schedule, now) && !_flights.IsUnderWay(new FlightKey(CacheKey.Normalize(key), typeof(T), flags)))
+        {
+            return false;       // one caller renews it; the others keep hitting
+        }
+
+        if (!entry.TryGetValue(out value))
+        {
+            entry = null;
+            return false;
+        }
+
+        _metrics.Request(CacheStatus.HitLocal);
+        return true;
+    }
+
     /// <summary>True: the entry may be served as fresh by this node.</summary>
-    private bool TryGetLocal<T>(string key, long now, out LocalEntry<T> entry) =>
-        _local.TryGet(key, out entry) && IsBelieved(entry) && now < entry.Schedule.LocalUntil && IsTrusted(entry, now);
+    private bool TryGetLocal<T>(string key, long now, [NotNullWhen(true)] out LocalEntry<T>? entry) =>
+        _local.TryGet(key, out entry) && now < entry.Schedule.LocalUntil && IsBelieved(entry) && IsTrusted(entry, now);
 
     private bool IsBelieved<T>(LocalEntry<T> entry) => _generations.Current(entry.KeySlot, entry.TagSlots) == entry.Generation;
 
@@ -18,35 +46,38 @@ public sealed partial class CacheAside
         return deafSince == long.MaxValue || now < Math.Max(deafSince, entry.Schedule.Stored) + _isolated;
     }
 
-    private CacheResult<T> Hit<T>(LocalEntry<T> entry, long now)
-    {
-        _metrics.Request(CacheStatus.HitLocal);
-        return entry.ToResult(entry.Value, CacheStatus.HitLocal, now, _time);
-    }
+    private bool IsDue(in Schedule schedule, long now) =>
+        EarlyRefresh.IsDue(schedule.FreshUntil - now, schedule.LoadTime, _options.EarlyRefresh, Random.Shared.NextDouble());
 
-    // true: this caller should reload the value although it is fresh; the others keep hitting
-    private bool IsDue<T>(LocalEntry<T> entry, long now, Request<T> request) =>
-        EarlyRefresh.IsDue(entry.Schedule.FreshUntil - now, entry.Schedule.LoadTime, _options.EarlyRefresh, Random.Shared.NextDouble())
-        && !_flights.IsUnderWay(request.FlightKey);
-
-    private async ValueTask<CacheResult<T>> FlyAsync<T>(Request<T> request, LocalEntry<T>? current, CancellationToken cancellationToken)
+    private ValueTask<CacheResult<T>> FlyAsync<T>(LoadRequest<T> request, LocalEntry<T>? current, CancellationToken cancellationToken)
     {
-        cancellationToken.ThrowIfCancellationRequested();
+        if (cancellationToken.IsCancellationRequested)
+        {
+            return ValueTask.FromCanceled<CacheResult<T>>(cancellationToken);
+        }
+
         Flight<T> flight = _flights.JoinOrLead<T>(request.FlightKey, request.KeySlot, request.TagSlots, out bool leads);
         if (leads)
         {
             _ = RunAsync(flight, request, current);
         }
 
+        return ArriveAsync(flight, leads, cancellationToken);
+    }
+
+    /// <summary>Waits for a flight as one of its passengers, counts how it ended for this one, and leaves.</summary>
+    private async ValueTask<CacheResult<T>> ArriveAsync<T>(Flight<T> flight, bool leads, CancellationToken cancellationToken)
+    {
         try
         {
             Landing<T> landing = await flight.Landing.WaitAsync(cancellationToken).ConfigureAwait(false);
-            _metrics.Request(landing.Status);
-            return landing.ToResult(_time, collapsed: !leads);
+            CacheResult<T> result = landing.ToResult(_time, collapsed: !leads);
+            _metrics.Request(result.Status);
+            return result;
         }
-        catch (CacheLoadShedException)
+        catch (Exception exception)
         {
-            _metrics.Request(CacheStatus.Shed);
+            _metrics.Failed(exception, cancellationToken);
             throw;
         }
         finally
@@ -56,7 +87,7 @@ public sealed partial class CacheAside
     }
 
     /// <summary>Carries a flight from start to landing; never throws.</summary>
-    private async Task RunAsync<T>(Flight<T> flight, Request<T> request, LocalEntry<T>? current)
+    private async Task RunAsync<T>(Flight<T> flight, LoadRequest<T> request, LocalEntry<T>? current)
     {
         try
         {
@@ -73,132 +104,91 @@ public sealed partial class CacheAside
     }
 
     // current: a local value that is still fresh but due for an early refresh, or null
-    private async Task FindOrLoadAsync<T>(Flight<T> flight, Request<T> request, LocalEntry<T>? current)
+    private async Task FindOrLoadAsync<T>(Flight<T> flight, LoadRequest<T> request, LocalEntry<T>? current)
     {
-        LocalEntry<T>? fallback = current;
-        if (current is null && request.Allows(HybridCacheEntryFlags.DisableLocalCacheRead) && _local.TryGet(request.Key, out LocalEntry<T> local))
+        if (LandLocal(flight, request, current, out LocalEntry<T>? fallback))
         {
-            long now = _time.GetTimestamp();
-            if (TryGetLocal(request.Key, now, out local))
-            {
-                flight.Land(new Landing<T>(local, CacheStatus.HitLocal, local.Value));      // stored between this caller's look and its flight
-                return;
-            }
-
-            fallback = local is not null && IsBelieved(local) && now < local.Schedule.StaleUntil ? local : null;
+            return;
         }
 
-        var status = CacheStatus.Miss;
-        RemoteRead read = default;
-        if (_remote is not null)
+        var absence = new Absence<T>(fallback, default, CacheStatus.Bypass);
+        if (_remote is not null && request.ConcernsRemote)
         {
-            bool loads = request.Allows(HybridCacheEntryFlags.DisableUnderlyingData);
-            CallResult<RemoteRead> call = request.Allows(HybridCacheEntryFlags.DisableDistributedCacheRead)
-                ? await _remote.ReadAsync(request.Name, request.Tags, lease: loads).ConfigureAwait(false)
-                : new(CallOutcome.Rejected, default);
-            if (call.Outcome != CallOutcome.Done)
+            CallResult<RemoteRead> call = await _remote.ReadAsync(request.Name, request.Tags, lease: request.WillLoadAndWrite).ConfigureAwait(false);
+            if (call.Outcome == CallOutcome.Done && LandRemote(flight, request, current, call.Value, fallback, out absence))
             {
-                status = CacheStatus.Bypass;
+                return;
             }
-            else
-            {
-                using (read = call.Value)
-                {
-                    LocalEntry<T>? found = Materialize(flight, request, read, out T original, out int length);
-                    long now = _time.GetTimestamp();
-                    if (found is not null && now < found.Schedule.FreshUntil && !(current is not null && found.Stamp == current.Stamp)
-                        && !EarlyRefresh.IsDue(found.Schedule.FreshUntil - now, found.Schedule.LoadTime, _options.EarlyRefresh, Random.Shared.NextDouble()))
-                    {
-                        if (request.Allows(HybridCacheEntryFlags.DisableLocalCacheWrite))
-                        {
-                            _local.Set(request.Key, found, length);
-                        }
-
-                        flight.Land(new Landing<T>(found, CacheStatus.HitDistributed, original));
-                        return;
-                    }
-
-                    fallback = found is not null && now < found.Schedule.StaleUntil ? found : fallback;
-                }
-            }
+        }
+        else if (_remote is null)
+        {
+            absence = absence with { Status = CacheStatus.Miss };
         }
 
         if (request.Allows(HybridCacheEntryFlags.DisableUnderlyingData))
         {
-            await LoadAsync(flight, request, fallback, read, status).ConfigureAwait(false);
+            await LoadAsync(flight, request, absence).ConfigureAwait(false);
         }
         else
         {
-            flight.Land(new Landing<T>(Unkept<T>(default!), status, default!));
+            flight.Land(new Landing<T>(Unkept<T>(default!), absence.Status, default!));
         }
     }
 
-    /// <summary>The value read from L2 as a local entry; null if there is none or it cannot be read as a <typeparamref name="T"/>.</summary>
-    private LocalEntry<T>? Materialize<T>(Flight<T> flight, Request<T> request, in RemoteRead read, out T original, out int length)
+    /// <summary>True: landed with what another flight has stored meanwhile. False: nothing fresh here; the fallback is what may be served if loading fails.</summary>
+    private bool LandLocal<T>(Flight<T> flight, Request<T> request, LocalEntry<T>? current, out LocalEntry<T>? fallback)
     {
-        original = default!;
-        length = 0;
-        if (read.Header is not { } header)
+        fallback = current;
+        if (current is not null || !request.Allows(HybridCacheEntryFlags.DisableLocalCacheRead) || !_local.TryGet(request.Key, out LocalEntry<T>? local))
         {
-            return null;
+            return false;
         }
 
-        ValueType<T> type = _types.Get<T>();
-        byte[]? payload = null;
-        try
-        {
-            if (header.TypeMark != ValueType<T>.Mark)
-            {
-                _metrics.Poisoned();
-                return null;
-            }
-
-            length = read.Payload.Length;
-            if (!header.IsNull)
-            {
-                payload = ValueType<T>.IsImmutable ? null : read.Payload.ToArray();
-                original = type.Serializer.Deserialize(new(payload ?? read.Payload));
-            }
-        }
-        catch (Exception)
-        {
-            _metrics.Poisoned();        // one load heals it: the header's stamp lets the load's write replace it
-            return null;
-        }
-
-        TimeSpan age = read.Stored.TimeToLive is { } timeToLive
-            ? TimeSpan.FromMilliseconds(header.Life + header.Stale) - timeToLive
-            : _time.GetUtcNow() - DateTimeOffset.FromUnixTimeMilliseconds(header.CreatedUnix);
-        Schedule schedule = Plan(
-            request.Lifetimes,
-            TimeSpan.FromMilliseconds(header.Life),
-            TimeSpan.FromMilliseconds(header.Stale),
-            age < TimeSpan.Zero ? TimeSpan.Zero : age,
-            TimeSpan.FromMicroseconds(header.LoadMicroseconds));
-        return new LocalEntry<T>(
-            payload is null ? original : default!,
-            payload,
-            payload is null ? null : type.Serializer,
-            schedule,
-            request.KeySlot,
-            read.TagSlots,
-            flight.KeyGeneration + read.TagGeneration,
-            header.Stamp);
-    }
-
-    private Schedule Plan(Lifetimes lifetimes, TimeSpan life, TimeSpan stale, TimeSpan age, TimeSpan loadTime)
-    {
         long now = _time.GetTimestamp();
-        long freshUntil = now + ToTimestamps(life - age);
-        long delta = ToTimestamps(loadTime);
-        return new Schedule(
-            Created: now - ToTimestamps(age),
-            Stored: now,
-            LocalUntil: lifetimes.Local is { } local ? Math.Min(freshUntil, now + ToTimestamps(local)) : freshUntil,
-            RefreshFrom: freshUntil - (long)(delta * _options.EarlyRefresh * EarlyRefresh.Horizon),
-            FreshUntil: freshUntil,
-            StaleUntil: freshUntil + ToTimestamps(stale),
-            LoadTime: delta);
+        if (TryGetLocal(request.Key, now, out LocalEntry<T>? fresh) && fresh.TryGetValue(out T value))
+        {
+            flight.Land(new Landing<T>(fresh, CacheStatus.HitLocal, value));
+            return true;
+        }
+
+        fallback = IsBelieved(local) && now < local.Schedule.StaleUntil ? local : null;
+        return false;
+    }
+
+    /// <summary>True: landed with the value from L2. False: there is none, or it is this caller's turn to renew it.</summary>
+    private bool LandRemote<T>(
+        Flight<T> flight, Request<T> request, LocalEntry<T>? current, RemoteRead read, LocalEntry<T>? fallback, out Absence<T> absence)
+    {
+        absence = new Absence<T>(fallback, read, CacheStatus.Miss);
+        using (read)
+        {
+            if (!request.Allows(HybridCacheEntryFlags.DisableDistributedCacheRead))
+            {
+                absence = absence with { Status = CacheStatus.Bypass };     // asked only for its stamp, which makes the write safe
+                return false;
+            }
+
+            if (Materialize(flight, request, read, out T original, out int length) is not { } found)
+            {
+                return false;
+            }
+
+            long now = _time.GetTimestamp();
+            bool isNew = current is null || found.Stamp != current.Stamp;
+            if (now < found.Schedule.FreshUntil && isNew && !IsDue(found.Schedule, now))
+            {
+                if (request.Allows(HybridCacheEntryFlags.DisableLocalCacheWrite))
+                {
+                    _local.Set(request.Key, found, length);
+                }
+
+                flight.Land(new Landing<T>(found, CacheStatus.HitDistributed, original));
+                return true;
+            }
+
+            absence = absence with { Fallback = now < found.Schedule.StaleUntil ? found : fallback };
+            return false;
+        }
     }
 
     private LocalEntry<T> Unkept<T>(T value)

@@ -8,25 +8,15 @@ public sealed partial class CacheAside
     /// <summary>
     /// Puts a value at the key in place of whatever is there, on all nodes. Loads that began before are not kept. After a write to the source prefer
     /// <see cref="InvalidateAsync(string, CancellationToken)"/>: two concurrent writers may set in another order than they wrote, but never invalidate wrongly.
+    /// Never throws because L2 is away: this node serves the value then, and L2 will forget the older one before this node reads from it again.
     /// </summary>
-    /// <returns>Deferred when L2 is unreachable: this node serves the value, and L2 will forget the older one before this node reads it again.</returns>
-    public ValueTask<CacheDelivery> SetAsync<T>(
-        string key, T value, CacheEntryOptions options, IEnumerable<string>? tags = null, CancellationToken cancellationToken = default)
-    {
-        ArgumentNullException.ThrowIfNull(key);
-        ArgumentNullException.ThrowIfNull(options);
-        cancellationToken.ThrowIfCancellationRequested();
-        return SetAsync(new Target(key, tags, _defaults.With(options), HybridCacheEntryFlags.None), value);
-    }
-
     /// <inheritdoc/>
-    /// <remarks>See <see cref="SetAsync{T}(string, T, CacheEntryOptions, IEnumerable{string}?, CancellationToken)"/>.</remarks>
-    public override async ValueTask SetAsync<T>(
+    public override ValueTask SetAsync<T>(
         string key, T value, HybridCacheEntryOptions? options = null, IEnumerable<string>? tags = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(key);
         cancellationToken.ThrowIfCancellationRequested();
-        await SetAsync(new Target(key, tags, _defaults.With(options), options?.Flags ?? HybridCacheEntryFlags.None), value).ConfigureAwait(false);
+        return SetAsync(new Target(key, tags, _defaults.With(options), options?.Flags ?? HybridCacheEntryFlags.None), value);
     }
 
     /// <summary>Drops the key on all nodes; loads that began before are not kept. Never throws because L2 is away.</summary>
@@ -70,14 +60,14 @@ public sealed partial class CacheAside
 
     /// <summary>
     /// A set is an invalidation that leaves a lease behind, and then a write under that lease: two steps, so that a write that reaches L2 late, after a
-    /// hang, finds its lease gone and does nothing.
+    /// hang, finds its lease gone and does nothing. A set of this node alone (its flags keep it from L2) is no matter of L2 or of the others.
     /// </summary>
-    private async ValueTask<CacheDelivery> SetAsync<T>(Target target, T value)
+    private async ValueTask SetAsync<T>(Target target, T value)
     {
         // one more than now: our own invalidation below counts as expected, anybody else's in between does not
         long generation = _generations.Current(target.KeySlot, target.TagSlots) + 1;
         RemoteRead begun = default;
-        if (_remote is not null)
+        if (_remote is not null && target.Allows(HybridCacheEntryFlags.DisableDistributedCacheWrite))
         {
             begun = await _remote.BeginSetAsync(target.Name, target.Tags).ConfigureAwait(false);
         }
@@ -96,11 +86,9 @@ public sealed partial class CacheAside
             _local.Remove(target.Key);
         }
 
-        if (draft.Envelope is not null && begun.Stamp != 0)
+        if (draft.Write is { } write)
         {
-            await _remote!.WriteAsync(target.Name, begun.Stamp, draft.Envelope, draft.TimeToLive).ConfigureAwait(false);
+            await _remote!.WriteAsync(write.Key, write.ExpectedStamp, write.Envelope, write.TimeToLive).ConfigureAwait(false);
         }
-
-        return _remote is null || begun.Stamp != 0 ? CacheDelivery.Delivered : CacheDelivery.Deferred;
     }
 }

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Caching.Hybrid;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -9,7 +8,7 @@ namespace Scaling.Caching;
 
 /// <summary>
 /// A two-level cache that stays fast and right while L2 hangs, dies and comes back. It is a <see cref="HybridCache"/>: code written against that gains the
-/// guard without a change; <see cref="GetOrLoadAsync{T}(string, Func{CancellationToken, Task{T}}, CacheEntryOptions?, IEnumerable{string}?, CancellationToken)"/>
+/// guard without a change; <see cref="GetOrLoadAsync{T}(string, Func{CancellationToken, Task{T}}, HybridCacheEntryOptions?, IEnumerable{string}?, CancellationToken)"/>
 /// also says where the value came from.
 /// </summary>
 /// <remarks>
@@ -39,7 +38,6 @@ public sealed partial class CacheAside : HybridCache, IAsyncDisposable
     private readonly CachingLog _log;
     private readonly ServiceProvider? _ownServices;
     private readonly long _isolated;
-    private readonly double _ticksPerSecond;
 
     /// <summary>Makes a cache over the given L2.</summary>
     /// <param name="backend">L2, or <see cref="CacheBackend.None"/>.</param>
@@ -61,7 +59,6 @@ public sealed partial class CacheAside : HybridCache, IAsyncDisposable
         _metrics = new CachingMetrics(services?.GetService<System.Diagnostics.Metrics.IMeterFactory>(), options.KeyPrefix, _time);
         _log = new CachingLog(services?.GetService<ILoggerFactory>()?.CreateLogger<CacheAside>() ?? NullLogger<CacheAside>.Instance);
         _isolated = ToTimestamps(options.IsolatedExpiration);
-        _ticksPerSecond = _time.TimestampFrequency;
         if (backend.CreateStore(options, _time) is { } store)
         {
             _remote = new RemoteTier(store, _generations, options, _time, _metrics, _log);
@@ -77,33 +74,20 @@ public sealed partial class CacheAside : HybridCache, IAsyncDisposable
     /// <summary>Returns the value at the key, loading and keeping it if it is not there.</summary>
     /// <param name="key">Any text.</param>
     /// <param name="load">Fetches the value from its source. Concurrent calls for a key share one load; it is cancelled when all of them are.</param>
-    /// <param name="options">What this call wants otherwise than the cache's options.</param>
+    /// <param name="options">What this call wants otherwise than the cache's options. Its flags are obeyed.</param>
     /// <param name="tags">Names under which the value can be invalidated together with others.</param>
     /// <param name="cancellationToken">Ends this call's waiting, not the load of the others.</param>
     /// <exception cref="CacheLoadShedException">Too many loads are running and no stale value is at hand.</exception>
     /// <exception cref="TimeoutException">The load took longer than <see cref="CacheAsideOptions.LoadTimeout"/> and no stale value is at hand.</exception>
-    [OverloadResolutionPriority(1)]     // an async lambda fits both overloads; Task is what data clients return
     public ValueTask<CacheResult<T>> GetOrLoadAsync<T>(
         string key,
         Func<CancellationToken, Task<T>> load,
-        CacheEntryOptions? options = null,
+        HybridCacheEntryOptions? options = null,
         IEnumerable<string>? tags = null,
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(load);
         return GetOrLoadAsync(key, load, static (load, _, token) => new ValueTask<T>(load(token)), options, tags, cancellationToken);
-    }
-
-    /// <inheritdoc cref="GetOrLoadAsync{T}(string, Func{CancellationToken, Task{T}}, CacheEntryOptions?, IEnumerable{string}?, CancellationToken)"/>
-    public ValueTask<CacheResult<T>> GetOrLoadAsync<T>(
-        string key,
-        Func<CancellationToken, ValueTask<T>> load,
-        CacheEntryOptions? options = null,
-        IEnumerable<string>? tags = null,
-        CancellationToken cancellationToken = default)
-    {
-        ArgumentNullException.ThrowIfNull(load);
-        return GetOrLoadAsync(key, load, static (load, _, token) => load(token), options, tags, cancellationToken);
     }
 
     /// <summary>
@@ -112,29 +96,25 @@ public sealed partial class CacheAside : HybridCache, IAsyncDisposable
     /// <param name="key">Any text.</param>
     /// <param name="state">Handed to the load, so that it can be a static lambda.</param>
     /// <param name="load">Fetches the value from its source.</param>
-    /// <param name="options">What this call wants otherwise than the cache's options.</param>
+    /// <param name="options">What this call wants otherwise than the cache's options. Its flags are obeyed.</param>
     /// <param name="tags">Names under which the value can be invalidated together with others.</param>
     /// <param name="cancellationToken">Ends this call's waiting, not the load of the others.</param>
-    /// <inheritdoc cref="GetOrLoadAsync{T}(string, Func{CancellationToken, Task{T}}, CacheEntryOptions?, IEnumerable{string}?, CancellationToken)" path="/exception"/>
+    /// <inheritdoc cref="GetOrLoadAsync{T}(string, Func{CancellationToken, Task{T}}, HybridCacheEntryOptions?, IEnumerable{string}?, CancellationToken)" path="/exception"/>
     public ValueTask<CacheResult<T>> GetOrLoadAsync<TState, T>(
         string key,
         TState state,
         Func<TState, CacheLoadContext, CancellationToken, ValueTask<T>> load,
-        CacheEntryOptions? options = null,
+        HybridCacheEntryOptions? options = null,
         IEnumerable<string>? tags = null,
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(key);
         ArgumentNullException.ThrowIfNull(load);
+        HybridCacheEntryFlags flags = options?.Flags ?? HybridCacheEntryFlags.None;
         long now = _time.GetTimestamp();
-        bool found = TryGetLocal(key, now, out LocalEntry<T> entry);
-        if (found && now < entry.Schedule.RefreshFrom)
-        {
-            return new(Hit(entry, now));
-        }
-
-        var request = new Request<TState, T>(key, state, load, tags, _defaults.With(options));
-        return found && !IsDue(entry, now, request) ? new(Hit(entry, now)) : FlyAsync(request, found ? entry : null, cancellationToken);
+        return TryHit(key, flags, now, out LocalEntry<T>? entry, out T value)
+            ? new(entry.ToResult(value, CacheStatus.HitLocal, now, _time))
+            : FlyAsync(new LoadRequest<TState, T>(key, state, load, tags, _defaults.With(options), flags), entry, cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -150,17 +130,14 @@ public sealed partial class CacheAside : HybridCache, IAsyncDisposable
         ArgumentNullException.ThrowIfNull(key);
         ArgumentNullException.ThrowIfNull(factory);
         HybridCacheEntryFlags flags = options?.Flags ?? HybridCacheEntryFlags.None;
-        long now = _time.GetTimestamp();
-        bool found = TryGetLocal(key, now, out LocalEntry<T> entry) && (flags & HybridCacheEntryFlags.DisableLocalCacheRead) == 0;
-        if (found && now < entry.Schedule.RefreshFrom)
+        if (TryHit(key, flags, _time.GetTimestamp(), out LocalEntry<T>? entry, out T value))
         {
-            _metrics.Request(CacheStatus.HitLocal);
-            return new(entry.Value);
+            return new(value);
         }
 
-        var request = new Request<(TState State, Func<TState, CancellationToken, ValueTask<T>> Factory), T>(
+        var request = new LoadRequest<(TState State, Func<TState, CancellationToken, ValueTask<T>> Factory), T>(
             key, (state, factory), static (call, _, token) => call.Factory(call.State, token), tags, _defaults.With(options), flags);
-        return found && !IsDue(entry, now, request) ? new(entry.Value) : ValueOf(FlyAsync(request, found ? entry : null, cancellationToken));
+        return ValueOf(FlyAsync(request, entry, cancellationToken));
 
         static async ValueTask<T> ValueOf(ValueTask<CacheResult<T>> result) => (await result.ConfigureAwait(false)).Value;
     }
@@ -193,6 +170,4 @@ public sealed partial class CacheAside : HybridCache, IAsyncDisposable
         services.AddHybridCache();
         return services.BuildServiceProvider();
     }
-
-    private long ToTimestamps(TimeSpan time) => (long)(time.TotalSeconds * _time.TimestampFrequency);
 }

@@ -1,3 +1,5 @@
+using Scaling.Caching.Internal;
+
 namespace Scaling.Caching;
 
 /// <summary>How a <see cref="CacheAside"/> keeps, ages and loads values. The defaults are meant for production.</summary>
@@ -6,7 +8,10 @@ public sealed class CacheAsideOptions
     /// <summary>Put in front of every key in L2, so that caches can share a Redis. Default <c>cache:</c>.</summary>
     public string KeyPrefix { get; set; } = "cache:";
 
-    /// <summary>How long a value is fresh. Default 5 minutes. <see cref="Jitter"/> may shorten it, nothing lengthens it.</summary>
+    /// <summary>
+    /// How long a value is fresh. Default 5 minutes. Up to a tenth of it is taken off at random, so that values stored together do not expire together;
+    /// nothing lengthens it.
+    /// </summary>
     public TimeSpan Expiration { get; set; } = TimeSpan.FromMinutes(5);
 
     /// <summary>How long a value may be served from this node's memory before L2 is asked again. Default: as long as it is fresh.</summary>
@@ -27,6 +32,21 @@ public sealed class CacheAsideOptions
     public TimeSpan IsolatedExpiration { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>
+    /// How long one call to L2 may take, even when its client ignores its token. Default 250 ms, at most one minute. A few in a row that take longer, or
+    /// fail, and L2 is left alone until it answers a probe. <see cref="Timeout.InfiniteTimeSpan"/> takes the guard away: a hung Redis then costs every
+    /// caller its client's own timeout, and nothing is promised about outages. It exists to show the difference, and for an L2 that cannot fail.
+    /// </summary>
+    public TimeSpan RemoteTimeout
+    {
+        get => Guard.Enabled ? Guard.Timeout : Timeout.InfiniteTimeSpan;
+        set
+        {
+            Guard.Enabled = value != Timeout.InfiniteTimeSpan;
+            Guard.Timeout = Guard.Enabled ? value : Guard.Timeout;
+        }
+    }
+
+    /// <summary>
     /// After this long, callers for whom a stale value is at hand get it while the load goes on. Default null: they wait for the load.
     /// Set it only when the load owns what it uses (a data source, a DbContext factory), for it outlives the request that began it.
     /// </summary>
@@ -37,23 +57,10 @@ public sealed class CacheAsideOptions
 
     /// <summary>
     /// How many loads may run at once, so that a dead Redis does not take the database down. Default 100, the size of an Npgsql pool.
-    /// A load that ignores its cancellation keeps its place until it really ends.
+    /// A load without a stale value at hand waits up to a second for its turn and is then shed with <see cref="CacheLoadShedException"/>; with one, the
+    /// stale value is served at once. A load that ignores its cancellation keeps its place until it really ends.
     /// </summary>
     public int MaxConcurrentLoads { get; set; } = 100;
-
-    /// <summary>
-    /// How long a load without a stale value at hand waits for its turn before it is shed with <see cref="CacheLoadShedException"/>. Default 1 s.
-    /// </summary>
-    public TimeSpan LoadQueueTimeout { get; set; } = TimeSpan.FromSeconds(1);
-
-    /// <summary>
-    /// β of XFetch (Vattani, Chierichetti, Lowenstein, VLDB 2015): how eagerly a read reloads a value shortly before it expires, so that the crowd never
-    /// finds it expired. One caller loads, the others keep hitting. Default 1, the paper's optimum; zero turns it off.
-    /// </summary>
-    public double EarlyRefresh { get; set; } = 1;
-
-    /// <summary>The largest share by which an expiration is shortened at random, so that values stored together do not expire together. Default 0.1.</summary>
-    public double Jitter { get; set; } = 0.1;
 
     /// <summary>The largest serialized value that is cached; a larger one is returned, counted and not kept. Default 1 MiB.</summary>
     public int MaxPayloadBytes { get; set; } = 1024 * 1024;
@@ -61,31 +68,35 @@ public sealed class CacheAsideOptions
     /// <summary>The memory this node spends on values, in serialized bytes. Default 64 MiB.</summary>
     public long LocalSizeLimit { get; set; } = 64 * 1024 * 1024;
 
-    /// <summary>What stands between the callers and a failing L2.</summary>
-    public CacheGuardOptions Guard { get; set; } = new();
+    /// <summary>How long a load without a stale value at hand waits for its turn.</summary>
+    internal TimeSpan LoadQueueTimeout { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>β of XFetch; 1 is the paper's optimum, zero turns it off. See <see cref="Internal.EarlyRefresh"/>.</summary>
+    internal double EarlyRefresh { get; set; } = 1;
+
+    /// <summary>The largest share by which an expiration is shortened at random.</summary>
+    internal double Jitter { get; set; } = 0.1;
+
+    internal CacheGuardOptions Guard { get; } = new();
 
     internal CacheAsideOptions Validate()
     {
         ArgumentNullException.ThrowIfNull(KeyPrefix);
-        ArgumentNullException.ThrowIfNull(Guard);
         Require(Expiration > TimeSpan.Zero, nameof(Expiration), Expiration, "a positive time");
         Require(LocalExpiration is null || LocalExpiration >= TimeSpan.Zero, nameof(LocalExpiration), LocalExpiration, "null, zero or a positive time");
         Require(NullExpiration >= TimeSpan.Zero, nameof(NullExpiration), NullExpiration, "zero or a positive time");
         Require(MaxStale >= TimeSpan.Zero, nameof(MaxStale), MaxStale, "zero or a positive time");
         Require(IsolatedExpiration >= TimeSpan.Zero, nameof(IsolatedExpiration), IsolatedExpiration, "zero or a positive time");
+        Require(Guard.Timeout > TimeSpan.Zero && Guard.Timeout <= TimeSpan.FromMinutes(1), nameof(RemoteTimeout), Guard.Timeout, "a positive time of at most one minute, or infinite");
         Require(SoftLoadTimeout is null || SoftLoadTimeout > TimeSpan.Zero, nameof(SoftLoadTimeout), SoftLoadTimeout, "null or a positive time");
         Require(LoadTimeout > TimeSpan.Zero && LoadTimeout <= TimeSpan.FromDays(1), nameof(LoadTimeout), LoadTimeout, "a positive time of at most one day");
         Require(MaxConcurrentLoads > 0, nameof(MaxConcurrentLoads), MaxConcurrentLoads, "at least 1");
-        Require(LoadQueueTimeout >= TimeSpan.Zero && LoadQueueTimeout <= TimeSpan.FromDays(1), nameof(LoadQueueTimeout), LoadQueueTimeout, "from zero to one day");
-        Require(EarlyRefresh is >= 0 and <= 10, nameof(EarlyRefresh), EarlyRefresh, "from 0 (off) to 10");
-        Require(Jitter is >= 0 and <= 0.5, nameof(Jitter), Jitter, "from 0 to 0.5");
         Require(MaxPayloadBytes > 0, nameof(MaxPayloadBytes), MaxPayloadBytes, "at least 1 byte");
         Require(LocalSizeLimit >= 0, nameof(LocalSizeLimit), LocalSizeLimit, "zero or more bytes");
-        Guard.Validate();
         return this;
     }
 
-    internal static void Require(bool holds, string name, object? value, string remedy)
+    private static void Require(bool holds, string name, object? value, string remedy)
     {
         if (!holds)
         {

@@ -42,7 +42,7 @@ internal static class TierServices
             options.Expiration = TimeSpan.FromMinutes(5);
             options.NullExpiration = TimeSpan.FromSeconds(2);
             // Tier 3 is what most people run: HybridCache and Redis, no circuit breaker. Tier 4 adds it.
-            options.Guard.Enabled = guard;
+            options.RemoteTimeout = guard ? options.RemoteTimeout : Timeout.InfiniteTimeSpan;
         }).AddRedis(redis);
 
     // A pool is per process: the workers share out what the server should see.

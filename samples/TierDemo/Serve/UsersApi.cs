@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Microsoft.Extensions.Caching.Hybrid;
 using Scaling.Caching;
 using TierDemo.Users;
 
@@ -7,7 +8,7 @@ namespace TierDemo.Serve;
 /// <summary>The guide's endpoints.</summary>
 internal static class UsersApi
 {
-    private static readonly CacheEntryOptions FirstPage = new() { Expiration = TimeSpan.FromSeconds(2) };
+    private static readonly HybridCacheEntryOptions FirstPage = new() { Expiration = TimeSpan.FromSeconds(2) };
 
     public static void Map(IEndpointRouteBuilder routes)
     {

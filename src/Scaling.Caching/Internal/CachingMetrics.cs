@@ -25,7 +25,7 @@ internal sealed class CachingMetrics : IDisposable
         _time = time;
         _name = new("scaling.caching.name", name);
         _meter = factory?.Create(SourceName) ?? new Meter(SourceName);
-        _requests = _meter.CreateCounter<long>("scaling.caching.requests", "{request}", "Reads by where the value came from: hit_local, hit_distributed, miss, stale, bypass, shed.");
+        _requests = _meter.CreateCounter<long>("scaling.caching.requests", "{request}", "Reads by where the value came from: hit_local, hit_distributed, miss, stale, bypass; and those without a value: shed, cancelled, failed. Every read is one of them.");
         _loads = _meter.CreateHistogram<double>("scaling.caching.load.duration", "s", "Time of loads by outcome: ok, error, timeout.");
         _remoteCalls = _meter.CreateHistogram<double>("scaling.caching.remote.duration", "s", "Time of calls to L2 by operation and outcome: done, rejected, failed, timedout.");
         _refused = _meter.CreateCounter<long>("scaling.caching.stale_writes.refused", "{write}", "Values not kept because their key was invalidated while they were loaded.");
@@ -43,17 +43,22 @@ internal sealed class CachingMetrics : IDisposable
     {
         if (_requests.Enabled)
         {
-            _requests.Add(1, _name, new("scaling.caching.status", status switch
+            Count(status switch
             {
                 CacheStatus.HitLocal => "hit_local",
                 CacheStatus.HitDistributed => "hit_distributed",
                 CacheStatus.Stale => "stale",
                 CacheStatus.Bypass => "bypass",
-                CacheStatus.Shed => "shed",
                 _ => "miss",
-            }));
+            });
         }
     }
+
+    /// <summary>Counts a read that ended without a value.</summary>
+    public void Failed(Exception exception, CancellationToken caller) =>
+        Count(exception is CacheLoadShedException ? "shed" : exception is OperationCanceledException && caller.IsCancellationRequested ? "cancelled" : "failed");
+
+    private void Count(string status) => _requests.Add(1, _name, new("scaling.caching.status", status));
 
     public void Load(string outcome, TimeSpan duration)
     {

@@ -67,7 +67,7 @@ internal sealed class Landing<T>(LocalEntry<T> entry, CacheStatus status, T orig
 
     public CacheResult<T> ToResult(TimeProvider time, bool collapsed)
     {
-        T value = Interlocked.Exchange(ref _taken, 1) == 0 ? original : entry.Value;
+        T value = Interlocked.Exchange(ref _taken, 1) != 0 && entry.TryGetValue(out T copy) ? copy : original;
         return entry.ToResult(value, status, time.GetTimestamp(), time, collapsed);
     }
 }

@@ -18,12 +18,36 @@ internal sealed class LocalEntry<T>(
     /// <summary>The stamp in L2 of the state this was read from or written as.</summary>
     public readonly long Stamp = stamp;
 
-    public T Value => copier is null ? value : copier.Deserialize(new ReadOnlySequence<byte>(payload));
+    /// <summary>False when the serializer cannot read what it wrote: as good as no entry.</summary>
+    public bool TryGetValue(out T result)
+    {
+        if (copier is null)
+        {
+            result = value;
+            return true;
+        }
+
+        return TryCopy(copier, out result);
+    }
 
     public CacheResult<T> ToResult(T given, CacheStatus status, long now, TimeProvider time, bool collapsed = false) => new(
         given,
         status,
         time.GetElapsedTime(Schedule.Created, now),
-        now < Schedule.FreshUntil ? time.GetElapsedTime(now, Schedule.FreshUntil) : TimeSpan.Zero,
+        time.GetElapsedTime(now, Schedule.FreshUntil),
         collapsed);
+
+    private bool TryCopy(IHybridCacheSerializer<T> from, out T result)
+    {
+        try
+        {
+            result = from.Deserialize(new ReadOnlySequence<byte>(payload));
+            return true;
+        }
+        catch (Exception)
+        {
+            result = default!;
+            return false;
+        }
+    }
 }

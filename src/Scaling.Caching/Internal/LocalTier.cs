@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.Caching.Memory;
 using Microsoft.Extensions.Options;
 
@@ -10,16 +11,10 @@ internal sealed class LocalTier(long sizeLimit, TimeProvider time) : IDisposable
 
     private readonly MemoryCache _cache = new(Options.Create(new MemoryCacheOptions { SizeLimit = sizeLimit }));
 
-    public bool TryGet<T>(string key, out LocalEntry<T> entry)
+    public bool TryGet<T>(string key, [NotNullWhen(true)] out LocalEntry<T>? entry)
     {
-        if (_cache.TryGetValue(key, out object? found) && found is LocalEntry<T> typed)
-        {
-            entry = typed;
-            return true;
-        }
-
-        entry = null!;
-        return false;
+        entry = _cache.TryGetValue(key, out object? found) ? found as LocalEntry<T> : null;
+        return entry is not null;
     }
 
     public void Set<T>(string key, LocalEntry<T> entry, int payloadLength)

@@ -17,7 +17,7 @@ internal readonly record struct RemoteRead(
 }
 
 /// <summary>L2 behind its guard.</summary>
-internal sealed class RemoteTier : IAsyncDisposable
+internal sealed partial class RemoteTier : IAsyncDisposable
 {
     private readonly IStore _store;
     private readonly Guard _guard;

@@ -10,7 +10,7 @@ internal class Target
         Key = key;
         Name = CacheKey.Normalize(key);
         KeySlot = Generations.SlotOfKey(Name);
-        Tags = tags is null ? [] : [.. tags.Select(CacheKey.Normalize)];
+        Tags = tags is null ? [] : [.. tags.Select(static tag => CacheKey.Normalize(tag ?? throw new ArgumentException("A tag is null.", nameof(tags))))];
         if (Tags.Length > byte.MaxValue)
         {
             throw new ArgumentException($"An entry bears at most {byte.MaxValue} tags, got {Tags.Length}; use fewer, coarser tags.", nameof(tags));
@@ -36,25 +36,39 @@ internal class Target
 
     public HybridCacheEntryFlags Flags { get; }
 
+    /// <summary>True when a value may go to L2.</summary>
+    public bool WillWrite => Allows(HybridCacheEntryFlags.DisableDistributedCacheWrite);
+
     public bool Allows(HybridCacheEntryFlags disabling) => (Flags & disabling) == 0;
 }
 
-/// <summary>A target and how to load it.</summary>
-internal abstract class Request<T>(string key, IEnumerable<string>? tags, Lifetimes lifetimes, HybridCacheEntryFlags flags)
+/// <summary>A target that a value of a type is wanted from.</summary>
+internal class Request<T>(string key, IEnumerable<string>? tags, Lifetimes lifetimes, HybridCacheEntryFlags flags)
     : Target(key, tags, lifetimes, flags)
 {
     public FlightKey FlightKey => new(Name, typeof(T), Flags);
 
+    /// <summary>True when a loaded value will go to L2, so that a lease is worth taking.</summary>
+    public bool WillLoadAndWrite => WillWrite && Allows(HybridCacheEntryFlags.DisableUnderlyingData);
+
+    /// <summary>True when L2 is concerned at all: to be read, or asked for the stamp that makes the write safe.</summary>
+    public bool ConcernsRemote => Allows(HybridCacheEntryFlags.DisableDistributedCacheRead) || WillLoadAndWrite;
+}
+
+/// <summary>A request that knows how to load its value.</summary>
+internal abstract class LoadRequest<T>(string key, IEnumerable<string>? tags, Lifetimes lifetimes, HybridCacheEntryFlags flags)
+    : Request<T>(key, tags, lifetimes, flags)
+{
     public abstract ValueTask<T> LoadAsync(CacheLoadContext context, CancellationToken cancellationToken);
 }
 
-internal sealed class Request<TState, T>(
+internal sealed class LoadRequest<TState, T>(
     string key,
     TState state,
     Func<TState, CacheLoadContext, CancellationToken, ValueTask<T>> load,
     IEnumerable<string>? tags,
     Lifetimes lifetimes,
-    HybridCacheEntryFlags flags = HybridCacheEntryFlags.None) : Request<T>(key, tags, lifetimes, flags)
+    HybridCacheEntryFlags flags) : LoadRequest<T>(key, tags, lifetimes, flags)
 {
     public override ValueTask<T> LoadAsync(CacheLoadContext context, CancellationToken cancellationToken) => load(state, context, cancellationToken);
 }

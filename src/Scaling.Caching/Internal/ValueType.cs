@@ -27,6 +27,9 @@ internal sealed class ValueType<T>(IHybridCacheSerializer<T> serializer)
 
     public IHybridCacheSerializer<T> Serializer => serializer;
 
+    /// <summary>True once a value of the type was written and read back.</summary>
+    public bool IsProven { get; set; }
+
     /// <summary>Non-zero once a failure to serialize was logged.</summary>
     public int Complained;
 
