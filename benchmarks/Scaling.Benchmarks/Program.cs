@@ -7,5 +7,5 @@ if (args is ["macro", .. var names])
 }
 else
 {
-    BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
+    BenchmarkSwitcher.FromAssembly(typeof(IMacro).Assembly).Run(args);
 }

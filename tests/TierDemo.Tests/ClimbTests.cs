@@ -99,6 +99,8 @@ public class ClimbTests
         Requests = 10 * seconds,
         Elapsed = TimeSpan.FromSeconds(seconds),
         Latency = new LatencySummary(default, default, default, default, default, default),
+        SuccessLatency = new LatencySummary(default, default, default, default, default, default),
+        Good = 10 * seconds,
         Statuses = new Dictionary<int, long>(),
         Errors = new Dictionary<string, long>(),
         Headers = new Dictionary<string, IReadOnlyDictionary<string, long>>(),

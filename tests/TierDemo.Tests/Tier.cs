@@ -21,11 +21,13 @@ internal sealed class Tier : IAsyncDisposable
 
     public Uri Url => _server.Url;
 
-    public static async Task<Tier> StartAsync(int tier, int workers = 2)
+    public string Log => _server.Log;
+
+    public static async Task<Tier> StartAsync(int tier, int workers = 2, bool shed = false)
     {
         Backends backends = await Backends.StartAsync(new BackendOptions(), tier, _ => { }, CancellationToken.None);
         await Seeder.SeedAsync(backends.Settings, tier, 1_000, _ => { }, CancellationToken.None);
-        return new Tier(backends, await TierServer.StartAsync(tier, 0, workers, backends.Settings, CancellationToken.None));
+        return new Tier(backends, await TierServer.StartAsync(tier, 0, workers, backends.Settings, shed, CancellationToken.None));
     }
 
     public async Task<(int Status, string? Cache, string Body)> SendAsync(HttpMethod method, string path, string? json = null)

@@ -27,7 +27,7 @@ internal sealed class Ladder(Backends backends, int users, int port, TimeSpan le
     public async Task ClimbAsync(int tier)
     {
         Console.WriteLine($"Tier {tier}");
-        await using TierServer server = await TierServer.StartAsync(tier, port, null, backends.Settings, cancellationToken);
+        await using TierServer server = await TierServer.StartAsync(tier, port, null, backends.Settings, shed: false, cancellationToken);
         var gauge = new Gauge(server.Url, length, cancellationToken);
         if (tier == 3)
         {

@@ -14,6 +14,7 @@ public static class LoadCommand
         var warmUp = new Option<int>("--warm-up") { Description = "Seconds of traffic before." };
         var rate = new Option<double?>("--rate", "-R") { Description = "Open loop: requests a second, latency from the due time. Without it: closed loop." };
         var timeout = new Option<int>("--timeout") { Description = "Seconds to wait for one answer.", DefaultValueFactory = _ => 10 };
+        var deadline = new Option<int?>("--deadline") { Description = "Milliseconds after which an answer is worth nothing: reports the goodput." };
         var method = new Option<string>("--method", "-m") { Description = "HTTP method.", DefaultValueFactory = _ => "GET" };
         var header = new Option<string[]>("--header", "--headers", "-H") { Description = "'Name: value' or 'Name=value'; may be repeated.", DefaultValueFactory = _ => [] };
         var body = new Option<string?>("--body", "-b") { Description = "Request body." };
@@ -23,7 +24,7 @@ public static class LoadCommand
         var insecure = new Option<bool>("--insecure") { Description = "https: accept any certificate." };
         var command = new Command("load", "Loads an HTTP server and reports throughput, latency and errors.")
         {
-            url, connections, duration, warmUp, rate, timeout, method, header, body, mix, users, mine, insecure,
+            url, connections, duration, warmUp, rate, timeout, deadline, method, header, body, mix, users, mine, insecure,
         };
         command.SetAction(async (parsed, cancellationToken) =>
         {
@@ -44,6 +45,7 @@ public static class LoadCommand
                     WarmUp = TimeSpan.FromSeconds(parsed.GetValue(warmUp)),
                     Rate = parsed.GetValue(rate),
                     Timeout = TimeSpan.FromSeconds(parsed.GetValue(timeout)),
+                    Deadline = parsed.GetValue(deadline) is { } milliseconds ? TimeSpan.FromMilliseconds(milliseconds) : null,
                     TargetIsMine = parsed.GetValue(mine),
                     AcceptAnyCertificate = parsed.GetValue(insecure),
                 };

@@ -30,7 +30,7 @@ public static class LoadGenerator
         {
             await Parallel.ForEachAsync(connections, cancellationToken, static async (connection, _) => await connection.OpenAsync().ConfigureAwait(false)).ConfigureAwait(false);
             var schedule = new Schedule(plan, Stopwatch.GetTimestamp());
-            var statistics = new LoadStatistics(counters, schedule);
+            var statistics = new LoadStatistics(counters, schedule, plan.Deadline ?? TimeSpan.MaxValue);
             Task report = progress is null ? Task.CompletedTask : ReportAsync(progress, statistics, over.Token);
             await Task.WhenAll(connections.Select(connection => Task.Run(new VirtualUser(schedule, requests, connection, statistics, pacer).RunAsync))).ConfigureAwait(false);
             cancellationToken.ThrowIfCancellationRequested();

@@ -28,6 +28,12 @@ public sealed record LoadPlan(Uri BaseUrl, Workload Workload)
     /// <summary>Longest wait for one answer (connecting included), from the moment it is sent; enforced to within a tenth.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>
+    /// How long an answer is worth anything, from the moment its request was due (closed loop: sent): <see cref="LoadResult.Good"/> counts by it. The
+    /// generator itself goes on waiting until <see cref="Timeout"/>. Null: any answer will do.
+    /// </summary>
+    public TimeSpan? Deadline { get; init; }
+
     /// <summary>Response headers whose values are counted.</summary>
     public IReadOnlyList<string> CountedHeaders { get; init; } = ["x-cache", "content-encoding"];
 
@@ -53,6 +59,11 @@ public sealed record LoadPlan(Uri BaseUrl, Workload Workload)
         ArgumentOutOfRangeException.ThrowIfLessThan(WarmUp, TimeSpan.Zero, nameof(WarmUp));
         ArgumentOutOfRangeException.ThrowIfLessThan(ThinkTime, TimeSpan.Zero, nameof(ThinkTime));
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(Timeout, TimeSpan.Zero, nameof(Timeout));
+        if (Deadline is { } deadline)
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(deadline, TimeSpan.Zero, nameof(Deadline));
+        }
+
         if (Rate is double rate && !(rate > 0 && rate <= 1_000_000))
         {
             throw new ArgumentOutOfRangeException(nameof(Rate), rate, "The rate must be above 0 and at most 1,000,000 requests a second; leave it out for the closed loop.");

@@ -14,6 +14,11 @@ public static class LoadReport
         LoadResult result = await console.Status().StartAsync("starting", status =>
             LoadGenerator.RunAsync(plan, new Live(status), cancellationToken)).ConfigureAwait(false);
         Print(result, console);
+        if (plan.Deadline is { } deadline)
+        {
+            console.WriteLine($"  goodput: {Number(result.Good / result.Elapsed.TotalSeconds)} successful answers/s within {Ms(deadline)}; p99 of the successful {Ms(result.SuccessLatency.P99)}");
+        }
+
         return result;
     }
 

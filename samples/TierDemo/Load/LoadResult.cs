@@ -15,6 +15,12 @@ public sealed record LoadResult
     /// </summary>
     public required LatencySummary Latency { get; init; }
 
+    /// <summary>The same of the successful answers alone: what those had who got what they asked for.</summary>
+    public required LatencySummary SuccessLatency { get; init; }
+
+    /// <summary>Successful answers within <see cref="LoadPlan.Deadline"/>: the goodput. Without a deadline, all successful answers.</summary>
+    public required long Good { get; init; }
+
     /// <summary>Answers by status.</summary>
     public required IReadOnlyDictionary<int, long> Statuses { get; init; }
 

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Mvc;
+using Polly;
 using Scaling.Caching;
 using Scaling.Pagination;
 using Scaling.Sharding;
@@ -27,8 +28,8 @@ internal sealed class ProblemExceptionHandler(IProblemDetailsService problems) :
 {
     public async ValueTask<bool> TryHandleAsync(HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
     {
-        // A page over all shards reports which shard refused the cursor; the client asked all of them.
-        ProblemDetails? problem = (exception is ShardException { InnerException: InvalidCursorException inner } ? inner : exception) switch
+        // A page over all shards reports which shard refused; the client asked all of them.
+        ProblemDetails? problem = (exception is ShardException { InnerException: InvalidCursorException or ExecutionRejectedException } shard ? shard.InnerException : exception) switch
         {
             ProblemException refused => Problem(refused.Status, refused.Title, refused.Message),
             InvalidCursorException cursor => Problem(
@@ -37,6 +38,7 @@ internal sealed class ProblemExceptionHandler(IProblemDetailsService problems) :
                 413, "Body too large", $"Send at most 64 KiB, like {NewUserRules.Example}."),
             BadHttpRequestException bad => Problem(bad.StatusCode, "Bad request", $"The request could not be read: send {NewUserRules.Example}."),
             CacheLoadShedException => Problem(503, "Overloaded", "Too many requests wait for the database: try again in a second."),
+            ExecutionRejectedException => Problem(503, "Overloaded", "The database cannot take this request now: try again in a second."),
             OperationCanceledException when httpContext.RequestAborted.IsCancellationRequested => Problem(499, "Client closed request", "Nobody waits for the answer."),
             _ => null,
         };

@@ -17,6 +17,11 @@ internal static class ServeCommand
         Description = "Worker processes from tier 2 on. Default: one per core (the guide uses 8).",
     };
 
+    private static readonly Option<bool> ShedOption = new("--shed")
+    {
+        Description = "Beyond what the tier can serve in time, refuse requests (503, Retry-After) instead of letting all of them wait.",
+    };
+
     public static Command Create()
     {
         TierOption.AcceptOnlyFromAmong("1", "2", "3", "4");
@@ -27,7 +32,7 @@ internal static class ServeCommand
                 result.AddError("--workers must be between 1 and 64.");
             }
         });
-        var command = new Command("serve", "Serve one tier of the users API.") { TierOption, PortOption, WorkersOption, SeedCommand.CountOption };
+        var command = new Command("serve", "Serve one tier of the users API.") { TierOption, PortOption, WorkersOption, ShedOption, SeedCommand.CountOption };
         foreach (Option option in BackendOptions.All)
         {
             command.Options.Add(option);
@@ -49,7 +54,7 @@ internal static class ServeCommand
             }
 
             await using TierServer server = await TierServer.StartAsync(
-                tier, arguments.GetValue(PortOption), arguments.GetValue(WorkersOption), backends.Settings, cancellationToken);
+                tier, arguments.GetValue(PortOption), arguments.GetValue(WorkersOption), backends.Settings, arguments.GetValue(ShedOption), cancellationToken);
             Console.WriteLine($"Tier {tier}     {server.Url}api/users  ({server.Workers} worker{(server.Workers == 1 ? ", one core" : "s")}); Ctrl-C ends");
             await server.WaitForExitAsync(cancellationToken);
             Console.Error.WriteLine("A worker ended by itself.");

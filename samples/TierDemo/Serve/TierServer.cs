@@ -19,13 +19,17 @@ public sealed class TierServer : IAsyncDisposable
 
     public int Workers => _processes.Count;
 
+    /// <summary>What the workers have logged so far.</summary>
+    public string Log => string.Concat(_processes.Select(process => process.LogTail()));
+
     /// <summary>Starts the workers and waits until each answers.</summary>
     /// <param name="tier">1 to 4.</param>
     /// <param name="port">A port on loopback; 0 takes a free one.</param>
     /// <param name="workers">Worker processes from tier 2 on; null means one per core. Tier 1 always has one, held to one core.</param>
     /// <param name="settings">The servers behind.</param>
+    /// <param name="shed">Whether a <see cref="Door"/> stands before the API.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    public static async Task<TierServer> StartAsync(int tier, int port, int? workers, BackendSettings settings, CancellationToken cancellationToken)
+    public static async Task<TierServer> StartAsync(int tier, int port, int? workers, BackendSettings settings, bool shed, CancellationToken cancellationToken)
     {
         int count = tier == 1 ? 1 : workers ?? Environment.ProcessorCount;
         port = CheckedPort(port);
@@ -51,7 +55,7 @@ public sealed class TierServer : IAsyncDisposable
             [.. OneCore(tier), .. Program(), WorkerCommand.Name],
             new Dictionary<string, string>
             {
-                [WorkerSettings.Variable] = JsonSerializer.Serialize(new WorkerSettings(tier, port, index, count, folder, settings)),
+                [WorkerSettings.Variable] = JsonSerializer.Serialize(new WorkerSettings(tier, port, index, count, folder, settings, shed)),
                 // Each sizes its thread pool and heaps for its share: two workers that each plan for two cores took 15 % more CPU a write.
                 ["DOTNET_PROCESSOR_COUNT"] = Math.Max(1, Environment.ProcessorCount / count).ToString(CultureInfo.InvariantCulture),
             });

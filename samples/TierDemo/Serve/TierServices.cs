@@ -25,7 +25,7 @@ internal static class TierServices
                 break;
             default:
                 NpgsqlDataSource[] shards = [.. backends.Shards.Select(shard => Pool(shard, Share(60, settings), prepare: true))];
-                services.AddSingleton<IUserStore>(new ShardedUserStore(Pool(backends.Primary, 4, prepare: true), shards, TimeProvider.System));
+                services.AddSingleton<IUserStore>(new ShardedUserStore(Pool(backends.Primary, 4, prepare: true), shards, new ShardReads(settings.Shed), TimeProvider.System));
                 AddCache(services, backends.RedisCluster!, guard: true);
                 break;
         }

@@ -1,7 +1,9 @@
 using System.IO.Compression;
 using System.Net;
+using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.AspNetCore.ResponseCompression;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using TierDemo.Users;
 
 namespace TierDemo.Serve;
@@ -33,6 +35,12 @@ internal static class WorkerApplication
             builder.Services.Configure<BrotliCompressionProviderOptions>(options => options.Level = CompressionLevel.Fastest);
         }
 
+        if (settings.Shed)
+        {
+            Door.Add(builder.Services);
+        }
+
+        builder.Services.AddHealthChecks().AddCircuits();
         await TierServices.AddAsync(builder.Services, settings);
 
         WebApplication application = builder.Build();
@@ -44,9 +52,18 @@ internal static class WorkerApplication
             application.UseResponseCompression();
         }
 
+        if (settings.Shed)
+        {
+            application.Use(application.Services.GetRequiredService<Door>().InvokeAsync);
+        }
+
         UsersApi.Map(application);
         MetricsApi.Map(application, settings);
-        application.MapGet("/health", () => Results.Json(new HealthAnswer("ok", settings.Tier), UserJson.Default.HealthAnswer));
+        application.MapHealthChecks("/health", new HealthCheckOptions
+        {
+            ResponseWriter = (context, report) => context.Response.WriteAsJsonAsync(
+                new HealthAnswer(report.Status == HealthStatus.Healthy ? "ok" : "degraded", settings.Tier), UserJson.Default.HealthAnswer),
+        });
         return application;
     }
 

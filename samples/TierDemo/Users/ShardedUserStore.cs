@@ -1,8 +1,6 @@
 using System.Collections.Frozen;
 using Npgsql;
-using Polly;
 using Scaling.Batching;
-using Scaling.Resilience;
 using Scaling.Sharding;
 
 namespace TierDemo.Users;
@@ -17,35 +15,32 @@ internal sealed class ShardedUserStore : IUserStore, IAsyncDisposable
     private readonly ShardSet<NpgsqlDataSource> _shards;
     private readonly FrozenDictionary<string, WriteBatcher<User>> _writers;
     private readonly IdBlocks _ids;
-    private readonly ResiliencePipeline _reads;
+    private readonly ShardReads _reads;
 
-    public ShardedUserStore(NpgsqlDataSource primary, IReadOnlyList<NpgsqlDataSource> shards, TimeProvider timeProvider)
+    public ShardedUserStore(NpgsqlDataSource primary, IReadOnlyList<NpgsqlDataSource> shards, ShardReads reads, TimeProvider timeProvider)
     {
         _map = UserShards.Map(shards.Count);
         _shards = new ShardSet<NpgsqlDataSource>(_map, name => shards[UserShards.Index(name)]);
         _ids = new IdBlocks(primary);
         _writers = _map.Shards.ToFrozenDictionary(name => name, name => CreateWriter(shards[UserShards.Index(name)]));
         TimeProvider = timeProvider;
-        _reads = new ResiliencePipelineBuilder { TimeProvider = timeProvider }
-            .AddRetry(new Polly.Retry.RetryStrategyOptions
-            {
-                ShouldHandle = new PredicateBuilder().Handle<NpgsqlException>(exception => exception.IsTransient),
-                MaxRetryAttempts = 2,
-            }.WithBudget(new RetryBudget()))
-            .AddCircuitBreaker(CircuitBreakerPresets.Consecutive(20))
-            .Build();
+        _reads = reads;
     }
 
     private TimeProvider TimeProvider { get; }
 
-    public async Task<User?> FindAsync(long id, CancellationToken cancellationToken) =>
-        await _reads.ExecuteAsync(
-            static async (state, token) => await UserSql.FindAsync(state._shards[state.id], state.id, token), (_shards, id), cancellationToken);
+    public Task<User?> FindAsync(long id, CancellationToken cancellationToken) =>
+        _reads.RunAsync(_shards[id], static (shard, id, token) => UserSql.FindAsync(shard, id, token), id, cancellationToken);
 
     public async Task<UserPage> PageAsync(string? after, int limit, CancellationToken cancellationToken)
     {
         ShardPage<User> page = await _shards.QueryPageAsync(
-            ById, async (shard, cursor, size, token) => (await UserSql.PageAsync(shard, cursor, size, token)).Items, limit, after, cancellationToken);
+            ById,
+            async (shard, cursor, size, token) =>
+                (await _reads.RunAsync(shard, static (shard, page, token) => UserSql.PageAsync(shard, page.cursor, page.size, token), (cursor, size), token)).Items,
+            limit,
+            after,
+            cancellationToken);
         return new UserPage(page.Items, page.Next);
     }
 
@@ -54,7 +49,8 @@ internal sealed class ShardedUserStore : IUserStore, IAsyncDisposable
     {
         long skip = (page - 1L) * limit;
         int rows = checked((int)(skip + limit + 1));
-        IReadOnlyList<List<User>> parts = await _shards.QueryAllAsync((shard, token) => UserSql.OffsetAsync(shard, 0, rows, token), cancellationToken);
+        IReadOnlyList<List<User>> parts = await _shards.QueryAllAsync(
+            (shard, token) => _reads.RunAsync(shard, static (shard, rows, token) => UserSql.OffsetAsync(shard, 0, rows, token), rows, token), cancellationToken);
         List<User> users = [.. parts.SelectMany(part => part).OrderBy(user => user.Id).Skip((int)skip).Take(limit + 1)];
         return UserSql.ToPage(users, limit);
     }

@@ -11,7 +11,7 @@ public sealed record NewUser(string? Name, string? Email);
 /// <summary>A page of users; <see cref="NextCursor"/> is null at the end.</summary>
 public sealed record UserPage(IReadOnlyList<User> Data, string? NextCursor);
 
-/// <summary>What /health answers.</summary>
+/// <summary>What /health answers: <c>ok</c>, or <c>degraded</c> while a circuit is not closed.</summary>
 public sealed record HealthAnswer(string Status, int Tier);
 
 [JsonSourceGenerationOptions(System.Text.Json.JsonSerializerDefaults.Web)]

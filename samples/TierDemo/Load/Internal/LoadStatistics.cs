@@ -4,11 +4,12 @@ using HdrHistogram;
 namespace TierDemo.Load.Internal;
 
 /// <summary>Everything a load counts. One lock around a few additions: all numbers of one request enter together, so sums always agree.</summary>
-internal sealed class LoadStatistics(HeaderCounter[] counters, Schedule schedule)
+internal sealed class LoadStatistics(HeaderCounter[] counters, Schedule schedule, TimeSpan deadline)
 {
     private readonly Lock _lock = new();
     private readonly LongHistogram _total = Latencies.Create();
     private readonly LongHistogram _second = Latencies.Create();
+    private readonly LongHistogram _successes = Latencies.Create();
     private readonly long[] _statuses = new long[1000];
     private readonly Dictionary<string, long> _failures = [];
     private readonly long[][] _headers = [.. counters.Select(_ => new long[HeaderCounter.MaxValues])];
@@ -20,6 +21,7 @@ internal sealed class LoadStatistics(HeaderCounter[] counters, Schedule schedule
     private long _errors;
     private long _bytes;
     private long _unsent;
+    private long _good;
 
     /// <summary>Counts one finished request; nothing when it was due before the measurement began.</summary>
     /// <param name="due">When it was sent, or in the open loop: should have been.</param>
@@ -40,10 +42,16 @@ internal sealed class LoadStatistics(HeaderCounter[] counters, Schedule schedule
             _requests++;
             _windowRequests++;
             _bytes += answer.Received;
+            TimeSpan latency = Stopwatch.GetElapsedTime(due, now);
             if (failed)
             {
                 _errors++;
                 _windowErrors++;
+            }
+            else
+            {
+                _good += latency <= deadline ? 1 : 0;
+                Latencies.Record(_successes, latency);
             }
 
             if (failure is null)
@@ -57,7 +65,7 @@ internal sealed class LoadStatistics(HeaderCounter[] counters, Schedule schedule
 
             if (failure is null or LoadErrors.Timeout)
             {
-                Latencies.Record(_second, Stopwatch.GetElapsedTime(due, now));
+                Latencies.Record(_second, latency);
             }
         }
     }
@@ -108,6 +116,8 @@ internal sealed class LoadStatistics(HeaderCounter[] counters, Schedule schedule
                 Requests = _requests,
                 Elapsed = duration,
                 Latency = LatencySummary.From(_total),
+                SuccessLatency = LatencySummary.From(_successes),
+                Good = _good,
                 Statuses = Enumerable.Range(0, _statuses.Length).Where(status => _statuses[status] > 0).ToDictionary(status => status, status => _statuses[status]),
                 Errors = Errors(),
                 Headers = counters.Select((counter, i) => (counter.Name, Values: HeaderValues(i)))
