@@ -5,16 +5,16 @@ namespace Scaling.Caching;
 public sealed partial class CacheAside
 {
     /// <summary>Why a value must be loaded.</summary>
-    /// <param name="Fallback">What may be served if loading does not work out, or null.</param>
+    /// <param name="Fallback">What may be served if loading does not work out, should <see cref="StandIn"/> find it fit by then; or null.</param>
     /// <param name="Read">What L2 said before the load began, with the stamps that make the later write safe.</param>
     /// <param name="Status">What the loaded value is reported as.</param>
     private readonly record struct Absence<T>(LocalEntry<T>? Fallback, RemoteRead Read, CacheStatus Status);
 
     private async Task LoadAsync<T>(Flight<T> flight, LoadRequest<T> request, Absence<T> absence)
     {
-        if (!await _gate.EnterAsync(absence.Fallback is null ? _options.LoadQueueTimeout : TimeSpan.Zero, flight.Token).ConfigureAwait(false))
+        if (!await _gate.EnterAsync(StandIn(absence) is null ? _options.LoadQueueTimeout : TimeSpan.Zero, flight.Token).ConfigureAwait(false))
         {
-            LandFallback(flight, absence.Fallback, new CacheLoadShedException(_options.MaxConcurrentLoads));
+            LandFallback(flight, absence, new CacheLoadShedException(_options.MaxConcurrentLoads));
             return;
         }
 
@@ -34,7 +34,7 @@ public sealed partial class CacheAside
         T value;
         try
         {
-            value = await AwaitLoadAsync(flight, load, absence.Fallback).ConfigureAwait(false);
+            value = await AwaitLoadAsync(flight, load, absence).ConfigureAwait(false);
         }
         catch (Exception exception)
         {
@@ -46,7 +46,7 @@ public sealed partial class CacheAside
                 exception = new TimeoutException($"Loading '{request.Key}' took longer than CacheAsideOptions.LoadTimeout ({_options.LoadTimeout}).");
             }
 
-            LandFallback(flight, absence.Fallback, exception);
+            LandFallback(flight, absence, exception);
             return null;
         }
 
@@ -60,9 +60,9 @@ public sealed partial class CacheAside
         return draft.Write;
     }
 
-    private async ValueTask<T> AwaitLoadAsync<T>(Flight<T> flight, Task<T> load, LocalEntry<T>? fallback)
+    private async ValueTask<T> AwaitLoadAsync<T>(Flight<T> flight, Task<T> load, Absence<T> absence)
     {
-        if (fallback is not null && _options.SoftLoadTimeout is { } soft && soft < _options.LoadTimeout)
+        if (StandIn(absence) is not null && _options.SoftLoadTimeout is { } soft && soft < _options.LoadTimeout)
         {
             try
             {
@@ -71,7 +71,7 @@ public sealed partial class CacheAside
             catch (TimeoutException) when (!load.IsCompleted && flight.TryJoin())
             {
                 // joined on behalf of nobody: the callers leave with the stale value, the load goes on
-                LandFallback(flight, fallback, otherwise: null);
+                LandFallback(flight, absence, otherwise: null);
             }
         }
 
@@ -79,12 +79,12 @@ public sealed partial class CacheAside
     }
 
     // otherwise: what the callers get when the fallback is too old or unreadable; null keeps them waiting
-    private void LandFallback<T>(Flight<T> flight, LocalEntry<T>? fallback, Exception? otherwise)
+    private void LandFallback<T>(Flight<T> flight, in Absence<T> absence, Exception? otherwise)
     {
-        long now = _time.GetTimestamp();
-        if (fallback is not null && now < fallback.Schedule.StaleUntil && fallback.TryGetValue(out T value))
+        if (StandIn(absence) is { } fallback && fallback.TryGetValue(out T value))
         {
-            flight.Land(new Landing<T>(fallback, now < fallback.Schedule.FreshUntil ? CacheStatus.HitLocal : CacheStatus.Stale, value));
+            bool isFresh = _time.GetTimestamp() < fallback.Schedule.FreshUntil && IsBelieved(fallback);
+            flight.Land(new Landing<T>(fallback, isFresh ? CacheStatus.HitLocal : CacheStatus.Stale, value));
         }
         else if (otherwise is not null)
         {

@@ -124,12 +124,9 @@ public sealed partial class CacheAside
         Wanted<TId, T>[] missing = [.. led.Where(one => !IsLanded(one, LandLocal(one.Flight, one.Request, one.Current, out LocalEntry<T>? fallback), new(fallback, default, _remote is null ? CacheStatus.Miss : CacheStatus.Bypass)))];
         if (_remote is not null && any.ConcernsRemote && missing.Length > 0)
         {
-            CallResult<RemoteRead[]> call = await _remote.ReadManyAsync(Array.ConvertAll(missing, one => one.Request.Name), any.Tags, any.WillLoadAndWrite).ConfigureAwait(false);
-            if (call.Outcome == CallOutcome.Done)
-            {
-                missing = [.. missing.Where((one, i) => !IsLanded(
-                    one, LandRemote(one.Flight, one.Request, one.Current, call.Value[i], one.Absence.Fallback, out Absence<T> absence), absence))];
-            }
+            CallResult<RemoteRead>[] calls = await _remote.ReadManyAsync(Array.ConvertAll(missing, one => one.Request.Name), any.Tags, any.WillLoadAndWrite).ConfigureAwait(false);
+            missing = [.. missing.Where((one, i) => calls[i].Outcome != CallOutcome.Done || !IsLanded(
+                one, LandRemote(one.Flight, one.Request, one.Current, calls[i].Value, one.Absence.Fallback, out Absence<T> absence), absence))];
         }
 
         if (any.Allows(HybridCacheEntryFlags.DisableUnderlyingData))
@@ -164,11 +161,11 @@ public sealed partial class CacheAside
         }
 
         using var abandonment = new Abandonment(Array.ConvertAll(missing, one => one.Flight.Token));
-        bool canWait = Array.Exists(missing, one => one.Absence.Fallback is null);
+        bool canWait = Array.Exists(missing, one => StandIn(one.Absence) is null);
         if (!await _gate.EnterAsync(canWait ? _options.LoadQueueTimeout : TimeSpan.Zero, abandonment.Token).ConfigureAwait(false))
         {
             var shed = new CacheLoadShedException(_options.MaxConcurrentLoads);
-            Array.ForEach(missing, one => LandFallback(one.Flight, one.Absence.Fallback, shed));
+            Array.ForEach(missing, one => LandFallback(one.Flight, one.Absence, shed));
             return;
         }
 

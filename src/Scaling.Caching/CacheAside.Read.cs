@@ -39,6 +39,24 @@ public sealed partial class CacheAside
 
     private bool IsBelieved<T>(LocalEntry<T> entry) => _generations.Current(entry.KeySlot, entry.TagSlots) == entry.Generation;
 
+    /// <summary>
+    /// What may be served now if a load does not work out, or null. An invalidated value never may. A value of which this node may have missed an
+    /// invalidation may if L2 answered and has neither a value nor a sign of an invalidation, which it would still have.
+    /// </summary>
+    private LocalEntry<T>? StandIn<T>(in Absence<T> absence)
+    {
+        long now = _time.GetTimestamp();
+        if (absence.Fallback is not { } entry || now >= entry.Schedule.StaleUntil)
+        {
+            return null;
+        }
+
+        long current = _generations.Current(entry.KeySlot, entry.TagSlots);
+        bool isDoubted = absence.Read.SaysNothing && Generations.IsOnlyDoubted(entry.Generation, current)
+            && _time.GetElapsedTime(entry.Schedule.Created, now) < StoreLives.Void(_options);
+        return entry.Generation == current || isDoubted ? entry : null;
+    }
+
     // while the others are not heard a copy lives short, counted from when hearing stopped or from when it was made, whichever is later
     private bool IsTrusted<T>(LocalEntry<T> entry, long now)
     {
@@ -151,7 +169,8 @@ public sealed partial class CacheAside
             return true;
         }
 
-        fallback = IsBelieved(local) && now < local.Schedule.StaleUntil ? local : null;
+        // a doubted one may stand in only if what L2 is asked about covers all of its tags
+        fallback = IsBelieved(local) || local.TagSlots.AsSpan().SequenceEqual(request.TagSlots) ? local : null;
         return false;
     }
 

@@ -37,6 +37,22 @@ public sealed class Servers : IAsyncLifetime
     }
 }
 
+public static class LocalRedisExtensions
+{
+    /// <summary>Starts a server again that a failed test has left dead.</summary>
+    public static async Task EnsureUpAsync(this LocalRedis redis)
+    {
+        try
+        {
+            await redis.CommandAsync(["ECHO", "up"]);
+        }
+        catch (InvalidOperationException)
+        {
+            await redis.RestartAsync();
+        }
+    }
+}
+
 public static class Until
 {
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);

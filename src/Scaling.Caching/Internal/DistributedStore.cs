@@ -7,22 +7,36 @@ namespace Scaling.Caching.Internal;
 /// <summary>L2 in any IDistributedCache. What Redis does atomically is done here in two steps.</summary>
 internal sealed class DistributedStore(IDistributedCache cache, CacheAsideOptions options, TimeProvider time) : IStore
 {
-    private readonly DistributedCacheEntryOptions _tagLife = new() { AbsoluteExpirationRelativeToNow = TimeSpan.FromDays(1) };
-    private readonly DistributedCacheEntryOptions _leaseLife = new() { AbsoluteExpirationRelativeToNow = options.LoadTimeout + TimeSpan.FromSeconds(10) };
+    private readonly DistributedCacheEntryOptions _tagLife = new() { AbsoluteExpirationRelativeToNow = StoreLives.Tag };
+    private readonly DistributedCacheEntryOptions _leaseLife = new() { AbsoluteExpirationRelativeToNow = StoreLives.Lease(options) };
 
-    public string Name => cache.GetType().Name;
+    private readonly DistributedCacheEntryOptions _voidLife = new() { AbsoluteExpirationRelativeToNow = StoreLives.Void(options) };
+
+    public IReadOnlyList<string> Nodes { get; } = [cache.GetType().Name];
+
+    public IReadOnlyList<string> Epochs { get; } = [TagNames.All];
 
     public bool HasBus => false;
 
     public Action<Debt>? Heard { get; set; }
 
+    public Action<string>? StampLost { get; set; }
+
     public Action? Cut { get; set; }
+
+    public Action<string, Exception?>? NodeLost { get; set; }
 
     public bool IsAnswer(Exception exception) => exception is ArgumentException or NotSupportedException;
 
-    public Task PingAsync() => BoundedAsync(token => cache.GetAsync(options.KeyPrefix + "ping", token));
+    public string NodeOf(Debt place) => Nodes[0];
 
-    public Task ListenAsync(bool prove) => Task.CompletedTask;
+    public string EpochOf(string key) => TagNames.All;
+
+    public Task SurveyAsync() => Task.CompletedTask;
+
+    public Task PingAsync(string node) => BoundedAsync(token => cache.GetAsync(options.KeyPrefix + "ping", token));
+
+    public Task<int> ListenAsync(bool prove) => Task.FromResult(1);
 
     public Task<StoredBytes> FetchAsync(string key) => cache is IBufferDistributedCache buffered
         ? FetchBufferedAsync(buffered, key)
@@ -53,8 +67,8 @@ internal sealed class DistributedStore(IDistributedCache cache, CacheAsideOption
         return true;
     }
 
-    // a lease that nobody holds takes the place of the value, so that a load that began before finds its own stamp gone
-    public Task InvalidateAsync(string key, byte[]? lease) => SetAsync(EntryKey(key), lease ?? Envelope.Lease(Envelope.NewStamp()), _leaseLife);
+    // the mark takes the place of the value, so that a load that began before finds its own stamp gone
+    public Task InvalidateAsync(string key, long stamp) => SetAsync(EntryKey(key), Envelope.Void(stamp), _voidLife);
 
     public async Task<long> TagStampAsync(string tag, long stampIfNone)
     {

@@ -12,9 +12,9 @@ internal readonly record struct EnvelopeHeader(
 internal readonly record struct TagStamp(string Tag, long Stamp);
 
 /// <summary>
-/// The bytes of an entry in L2: a lease (someone is loading) or a value.
+/// The bytes of an entry in L2: a lease (someone is loading), a void (it was invalidated; serves as a lease too) or a value.
 /// <code>
-/// 0 magic 0xCA · 1 version · 2 kind (0 lease, 1 value, 2 null) · 3 tag count · 4 stamp (8)                                   ← a lease ends here
+/// 0 magic 0xCA · 1 version · 2 kind (0 lease, 1 value, 2 null, 3 void) · 3 tag count · 4 stamp (8)                           ← a lease or void ends here
 /// 12 type mark (4) · 16 life · 24 stale · 32 created · 40 load time · 48 epoch (8 each) · 56 payload length (4) · 60 checksum (8)
 /// 68 per tag: stamp (8), length (2), UTF-8 · then the payload
 /// </code>
@@ -31,6 +31,7 @@ internal static class Envelope
     private const byte LeaseKind = 0;
     private const byte ValueKind = 1;
     private const byte NullKind = 2;
+    private const byte VoidKind = 3;
 
     public static long NewStamp()
     {
@@ -43,12 +44,9 @@ internal static class Envelope
         return stamp;
     }
 
-    public static byte[] Lease(long stamp)
-    {
-        var bytes = new byte[LeaseLength];
-        WriteStart(bytes, LeaseKind, tagCount: 0, stamp);
-        return bytes;
-    }
+    public static byte[] Lease(long stamp) => Start(LeaseKind, stamp);
+
+    public static byte[] Void(long stamp) => Start(VoidKind, stamp);
 
     public static int HeaderLength(ReadOnlySpan<TagStamp> tags)
     {
@@ -84,7 +82,11 @@ internal static class Envelope
         BinaryPrimitives.WriteUInt64LittleEndian(envelope[60..], Checksum(envelope));
     }
 
-    public static bool IsLease(ReadOnlySpan<byte> bytes) => bytes.Length == LeaseLength && bytes[0] == Magic && bytes[1] == Version && bytes[2] == LeaseKind;
+    /// <summary>True for a lease and for a void.</summary>
+    public static bool IsLease(ReadOnlySpan<byte> bytes) =>
+        bytes.Length == LeaseLength && bytes[0] == Magic && bytes[1] == Version && bytes[2] is (LeaseKind or VoidKind);
+
+    public static bool IsVoid(ReadOnlySpan<byte> bytes) => IsLease(bytes) && bytes[2] == VoidKind;
 
     /// <summary>The stamp of a lease or a value; meaningless for foreign bytes, so ask <see cref="IsLease"/> or <see cref="TryReadHeader"/> first.</summary>
     public static long StampOf(ReadOnlySpan<byte> bytes) => BinaryPrimitives.ReadInt64LittleEndian(bytes[StampOffset..]);
@@ -134,6 +136,13 @@ internal static class Envelope
             tags,
             at);
         return true;
+    }
+
+    private static byte[] Start(byte kind, long stamp)
+    {
+        var bytes = new byte[LeaseLength];
+        WriteStart(bytes, kind, tagCount: 0, stamp);
+        return bytes;
     }
 
     private static void WriteStart(Span<byte> bytes, byte kind, byte tagCount, long stamp)

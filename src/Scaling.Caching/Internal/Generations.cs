@@ -18,7 +18,8 @@ internal sealed class Generations
 {
     private const int Count = 1 << 16;
     private readonly int[] _counters = new int[Count];
-    private int _all;
+    private int _everything;
+    private int _doubts;
 
     public static int SlotOfKey(string key) => Slot(key, seed: 0);
 
@@ -27,7 +28,8 @@ internal sealed class Generations
     /// <summary>The counters of a key and its tags as one number: each only grows, so the sum is unchanged exactly when all of them are.</summary>
     public long Current(int keySlot, int[] tagSlots) => OfKey(keySlot) + OfTags(tagSlots);
 
-    public long OfKey(int slot) => (long)(uint)Volatile.Read(ref _all) + (uint)Volatile.Read(ref _counters[slot]);
+    /// <summary>The doubts are counted in the upper half.</summary>
+    public long OfKey(int slot) => ((long)Volatile.Read(ref _doubts) << 32) + (uint)Volatile.Read(ref _everything) + (uint)Volatile.Read(ref _counters[slot]);
 
     public long OfTags(int[] slots)
     {
@@ -48,9 +50,9 @@ internal sealed class Generations
         {
             Invalidate(SlotOfKey(debt.Name));
         }
-        else if (debt.Name == TagNames.All)
+        else if (TagNames.IsAll(debt.Name))
         {
-            InvalidateAll();
+            Interlocked.Increment(ref _everything);
         }
         else
         {
@@ -58,7 +60,14 @@ internal sealed class Generations
         }
     }
 
-    public void InvalidateAll() => Interlocked.Increment(ref _all);
+    /// <summary>
+    /// An invalidation of anything may have been missed. Nothing read before is believed any more, but nothing is known against it either: as long as L2
+    /// says nothing else, it may stand in for a load that fails (<see cref="IsOnlyDoubted"/>).
+    /// </summary>
+    public void Doubt() => Interlocked.Increment(ref _doubts);
+
+    /// <summary>True when the names of this generation were not invalidated since, as far as this node has heard, but it may have missed something.</summary>
+    public static bool IsOnlyDoubted(long generation, long current) => generation != current && (uint)generation == (uint)current;
 
     private static int Slot(string name, long seed) => (int)(XxHash3.HashToUInt64(MemoryMarshal.AsBytes(name.AsSpan()), seed) & (Count - 1));
 }

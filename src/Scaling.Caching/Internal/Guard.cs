@@ -8,7 +8,10 @@ internal enum CallOutcome
     TimedOut,
 }
 
-internal readonly record struct CallResult<T>(CallOutcome Outcome, T Value);
+internal readonly record struct CallResult<T>(CallOutcome Outcome, T Value)
+{
+    public static CallResult<T> Rejected => new(CallOutcome.Rejected, default!);
+}
 
 internal enum GuardState
 {
@@ -19,124 +22,117 @@ internal enum GuardState
 }
 
 /// <summary>
-/// Stands between the callers and L2. A call takes at most the timeout, whatever the client does; enough faults in a row open the guard, and an open guard
-/// lets nobody through. Only <see cref="TryClose"/> closes it, so no user call is ever the probe and a late answer changes nothing.
+/// Stands between the callers and one node of L2. A call takes at most its budget, whatever the client does; enough faults in a row open the guard, and an
+/// open guard lets nobody through. Only <see cref="TryClose"/> closes it, so no user call is ever the probe and a late answer changes nothing.
 /// Calls take no caller's token: whoever gives up waiting gives up elsewhere, so cancellations neither hide a hang nor look like a fault.
 /// </summary>
-internal sealed class Guard(CacheGuardOptions options, TimeProvider time, Func<Exception, bool> isAnswer)
+internal sealed class Guard(string node, CacheGuardOptions options, TimeProvider time, Func<Exception, bool> isAnswer)
 {
-    /// <summary>This many calls may wait for a silent L2; the next ones go around it.</summary>
-    private const int WaitersOnSilence = 8;
+    /// <summary>
+    /// So many calls wait out their whole budget. The others, the crowd, go around a node as soon as it has been silent for a quarter of the timeout, so
+    /// that a hang costs this many callers the timeout and no more, however many come. A fault takes a place away: a freed place is not filled again.
+    /// </summary>
+    public const int Patient = 8;
 
-    private readonly Lock _lock = new();
-    private readonly Journal _journal = new(options.JournalCapacity);
-    private readonly long _silence = (long)(options.Timeout.TotalSeconds / 4 * time.TimestampFrequency);
     private volatile GuardState _state = GuardState.Starting;
+    private volatile bool _silent;
     private int _inFlight;
     private int _faultsInARow;
-    private long _lastProgress;
+    private int _answers;
+    private int _losses = 1;        // a node never met is a node that may have forgotten
+    private int _lossesOutlived;
 
-    /// <summary>Raised outside the lock, once per opening.</summary>
-    public Action<Exception?>? Opened { get; set; }
+    /// <summary>Raised once per opening.</summary>
+    public Action<Guard, Exception?>? Opened { get; set; }
+
+    public string Node => node;
 
     public GuardState State => _state;
 
-    public int Owed
+    /// <summary>True until the guard closes: the node may have lost what it knew, or what it was about to tell the other nodes.</summary>
+    public bool IsForgetful => Volatile.Read(ref _losses) != _lossesOutlived;
+
+    /// <summary>How often the node was lost; see <see cref="TryClose"/>.</summary>
+    public int Losses => Volatile.Read(ref _losses);
+
+    /// <summary>Runs a call. Never throws for a fault of L2: the outcome says so.</summary>
+    public ValueTask<CallResult<T>> RunAsync<TState, T>(TState state, Func<TState, Task<T>> call, TimeSpan? budget = null)
     {
-        get
+        if (!options.Enabled)
         {
-            lock (_lock)
-            {
-                return _journal.Count;
-            }
+            return RunBareAsync(state, call);
+        }
+
+        return _state == GuardState.Closed && TryEnter(out bool patient)
+            ? RunAdmittedAsync(state, call, budget ?? options.Timeout, patient)
+            : new(CallResult<T>.Rejected);
+    }
+
+    /// <param name="cause">The fault, if there was one.</param>
+    /// <param name="forgetful">True when the node is gone rather than slow.</param>
+    public void Open(Exception? cause, bool forgetful = false)
+    {
+        if (forgetful)
+        {
+            Interlocked.Increment(ref _losses);
+        }
+
+        if (Interlocked.Exchange(ref _state, GuardState.Open) != GuardState.Open)
+        {
+            Opened?.Invoke(this, cause);
         }
     }
 
     /// <summary>
-    /// Runs a call. Never throws for a fault of L2: the outcome says so. An urgent call, an invalidation, is not turned away by the caps, only by an open guard.
+    /// For the prober alone. What is still owed to the node by then is kept from being read by the <see cref="Journal"/>. False: the node was lost again
+    /// since <paramref name="losses"/> was read, before the probe, and stays open.
     /// </summary>
-    public ValueTask<CallResult<T>> RunAsync<TState, T>(TState state, Func<TState, Task<T>> call, bool urgent = false)
+    public bool TryClose(int losses)
     {
-        if (options.Enabled && (_state != GuardState.Closed || !TryEnter(urgent)))
+        Volatile.Write(ref _faultsInARow, 0);
+        _silent = false;
+        _lossesOutlived = losses;
+        _state = GuardState.Closed;
+        if (Losses == losses)
         {
-            return new(new CallResult<T>(CallOutcome.Rejected, default!));
-        }
-
-        return RunAdmittedAsync(state, call);
-    }
-
-    /// <summary>Owes L2 an invalidation and opens the guard, so that nothing is read from L2 before the debt is paid.</summary>
-    public void Owe(Debt debt, Exception? cause = null)
-    {
-        lock (_lock)
-        {
-            _journal.Add(debt);
-        }
-
-        Open(cause);
-    }
-
-    public void Open(Exception? cause)
-    {
-        lock (_lock)
-        {
-            if (_state == GuardState.Open)
-            {
-                return;
-            }
-
-            _state = GuardState.Open;
-        }
-
-        Opened?.Invoke(cause);
-    }
-
-    public Debt[] TakeDebts(int max)
-    {
-        lock (_lock)
-        {
-            return _journal.Take(max);
-        }
-    }
-
-    /// <summary>
-    /// Closes if nothing is owed. False: the caller has debts to pay first.
-    /// <code>
-    /// 1. prober pays its last batch, finds nothing more    A. a caller's invalidation is turned away by the open guard
-    /// 2. prober TryClose: takes the lock, journal empty,    B. the caller takes the lock and owes: before 2, TryClose sees it; after 2, Open
-    ///    state = Closed                                        opens the guard again. Either way it is paid before the next read.
-    /// </code>
-    /// </summary>
-    public bool TryClose()
-    {
-        lock (_lock)
-        {
-            if (_journal.Count > 0)
-            {
-                return false;
-            }
-
-            _faultsInARow = 0;
-            _state = GuardState.Closed;
             return true;
         }
+
+        _state = GuardState.Open;       // lost in between: whoever opened it found it open, or is opening it now
+        return false;
     }
 
-    private async ValueTask<CallResult<T>> RunAdmittedAsync<TState, T>(TState state, Func<TState, Task<T>> call)
+    private static async ValueTask<CallResult<T>> RunBareAsync<TState, T>(TState state, Func<TState, Task<T>> call)
+    {
+        try
+        {
+            return new(CallOutcome.Done, await call(state).ConfigureAwait(false));
+        }
+        catch (Exception)
+        {
+            return new(CallOutcome.Failed, default!);
+        }
+    }
+
+    private async ValueTask<CallResult<T>> RunAdmittedAsync<TState, T>(TState state, Func<TState, Task<T>> call, TimeSpan budget, bool patient)
     {
         Task<T>? task = null;
         try
         {
             task = call(state);
-            T value = task.IsCompleted || !options.Enabled
-                ? await task.ConfigureAwait(false)
-                : await task.WaitAsync(options.Timeout, time).ConfigureAwait(false);
-            Progress();
+            if (!patient && !task.IsCompleted && !await IsHeardAsync(task, budget).ConfigureAwait(false))
+            {
+                Observe(task);
+                return CallResult<T>.Rejected;
+            }
+
+            T value = task.IsCompleted ? await task.ConfigureAwait(false) : await task.WaitAsync(budget, time).ConfigureAwait(false);
+            Answered();
             return new(CallOutcome.Done, value);
         }
         catch (Exception exception) when (isAnswer(exception))
         {
-            Progress();
+            Answered();
             return new(CallOutcome.Failed, default!);
         }
         catch (Exception exception)
@@ -147,7 +143,7 @@ internal sealed class Guard(CacheGuardOptions options, TimeProvider time, Func<E
                 Observe(task!);
             }
 
-            if (options.Enabled && Interlocked.Increment(ref _faultsInARow) >= options.ConsecutiveFaults)
+            if (Interlocked.Increment(ref _faultsInARow) >= options.ConsecutiveFaults)
             {
                 Open(exception);
             }
@@ -156,24 +152,16 @@ internal sealed class Guard(CacheGuardOptions options, TimeProvider time, Func<E
         }
         finally
         {
-            if (options.Enabled)
-            {
-                Interlocked.Decrement(ref _inFlight);
-            }
+            Interlocked.Decrement(ref _inFlight);
         }
     }
 
     // True: the caller is counted in flight and must count itself out.
-    private bool TryEnter(bool urgent)
+    private bool TryEnter(out bool patient)
     {
         int inFlight = Interlocked.Increment(ref _inFlight);
-        if (inFlight == 1)
-        {
-            Volatile.Write(ref _lastProgress, time.GetTimestamp());     // silence is counted from when someone listens
-        }
-
-        if (urgent || inFlight <= WaitersOnSilence
-            || (inFlight <= options.MaxConcurrentCalls && time.GetTimestamp() - Volatile.Read(ref _lastProgress) < _silence))
+        patient = inFlight <= Math.Max(1, Patient - Volatile.Read(ref _faultsInARow));
+        if (patient || (inFlight <= options.MaxConcurrentCalls && !_silent))
         {
             return true;
         }
@@ -182,14 +170,51 @@ internal sealed class Guard(CacheGuardOptions options, TimeProvider time, Func<E
         return false;
     }
 
-    private void Progress()
+    /// <summary>
+    /// Waits as one of the crowd. False: the node has said nothing to anybody for a quarter of the timeout, and nothing in a short second look either. The
+    /// second look is for a process that was itself stopped (garbage collection, starved CPU): its timers are late, and the answers lie in its sockets.
+    /// </summary>
+    private async ValueTask<bool> IsHeardAsync(Task task, TimeSpan budget)
     {
-        if (!options.Enabled)
+        bool secondLook = false;
+        for (TimeSpan left = budget; left > TimeSpan.Zero;)
         {
-            return;
+            int answers = Volatile.Read(ref _answers);
+            TimeSpan round = secondLook ? options.Timeout / 16 : options.Timeout / 4;
+            try
+            {
+                await task.WaitAsync(round < left ? round : left, time).ConfigureAwait(false);
+                return true;
+            }
+            catch (Exception) when (task.IsCompleted)
+            {
+                return true;        // its own fault, which the caller sees
+            }
+            catch (TimeoutException)
+            {
+                left -= round;
+                bool silent = Volatile.Read(ref _answers) == answers;
+                if (silent && secondLook)
+                {
+                    _silent = true;
+                    return false;
+                }
+
+                secondLook = silent;
+            }
         }
 
-        Volatile.Write(ref _lastProgress, time.GetTimestamp());
+        return false;
+    }
+
+    private void Answered()
+    {
+        _answers++;     // not atomic: it need only change
+        if (_silent)
+        {
+            _silent = false;
+        }
+
         if (Volatile.Read(ref _faultsInARow) != 0)
         {
             Volatile.Write(ref _faultsInARow, 0);

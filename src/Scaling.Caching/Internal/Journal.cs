@@ -1,7 +1,14 @@
 namespace Scaling.Caching.Internal;
 
 /// <summary>What a node owes L2. A set is owed as an invalidation too: by the time it can be sent, another node may have written something newer.</summary>
-internal readonly record struct Debt(DebtKind Kind, string Name);
+internal readonly record struct Debt(DebtKind Kind, string Name)
+{
+    public static readonly Debt Everything = new(DebtKind.Tag, TagNames.All);
+
+    public static Debt Key(string key) => new(DebtKind.Key, key);
+
+    public static Debt Tag(string tag) => new(DebtKind.Tag, tag);
+}
 
 internal enum DebtKind
 {
@@ -10,37 +17,121 @@ internal enum DebtKind
 }
 
 /// <summary>
-/// The invalidations that could not be delivered, once per name. Past its capacity it forgets the names and owes one invalidation of everything instead:
-/// memory is bounded and nothing is dropped silently. Not thread-safe: <see cref="Guard"/> owns the lock.
+/// The invalidations that L2 does not have yet, once per name, and those it was given so lately that it may lose them again. What is owed is not read:
+/// <code>
+/// 1. a reader finds K not owed and asks L2           A. an invalidation of K fails and is owed, then the generation of K moves on
+/// 2. L2 answers old K                                B. the caller of A is answered
+/// 3. a reader that starts after B finds K owed and goes around L2. The reader of 1 began before B and may return old K, but its generation is not
+///    believed, so nobody keeps it. A debt leaves only when L2 has confirmed it, and only if it was not incurred anew meanwhile.
+/// </code>
+/// Past its capacity it forgets the names and owes one invalidation of everything instead: memory is bounded and nothing is dropped silently. Thread-safe.
 /// </summary>
-internal sealed class Journal(int capacity)
+internal sealed class Journal(int capacity, TimeProvider time)
 {
-    private static readonly Debt Everything = new(DebtKind.Tag, TagNames.All);
-    private readonly HashSet<Debt> _debts = [];
+    /// <summary>How long an acknowledged invalidation is kept in mind, for an L2 that comes back without it (failover, restart from disk).</summary>
+    public static readonly TimeSpan Memory = TimeSpan.FromSeconds(10);
 
-    public int Count => _debts.Count;
+    private readonly Lock _lock = new();
+    private readonly Dictionary<Debt, int> _debts = [];
+    private readonly Queue<(Debt Debt, long At)> _delivered = [];
+    private volatile int _count;
+    private int _incurred;
+
+    public int Count => _count;
+
+    /// <summary>True when L2 must not be asked for the key.</summary>
+    public bool OwesKey(string key) => _count != 0 && Owes(Debt.Key(key));
+
+    /// <summary>True when an entry that bears the tag must not be believed.</summary>
+    public bool OwesTag(string tag) => _count != 0 && Owes(Debt.Tag(tag));
+
+    /// <summary>True when any such debt is left.</summary>
+    public bool Owes(Func<Debt, bool> isMeant) => Due(1, isMeant).Length > 0;
 
     public void Add(Debt debt)
     {
-        if (_debts.Contains(Everything))
+        lock (_lock)
         {
-            return;
-        }
-
-        _debts.Add(debt);
-        if (_debts.Count > capacity || debt == Everything)
-        {
-            _debts.Clear();
-            _debts.Add(Everything);
+            AddCore(debt);
         }
     }
 
-    /// <summary>Takes up to <paramref name="max"/> debts out. The caller pays them or adds them again; one that is incurred meanwhile is a new one.</summary>
-    public Debt[] Take(int max)
+    /// <summary>Notes that L2 has confirmed an invalidation.</summary>
+    public void Delivered(Debt debt)
     {
-        Debt[] taken = [.. _debts.Take(max)];
-        _debts.ExceptWith(taken);
-        return taken;
+        long now = time.GetTimestamp();
+        lock (_lock)
+        {
+            while (_delivered.TryPeek(out var oldest) && (_delivered.Count >= capacity || time.GetElapsedTime(oldest.At, now) > Memory))
+            {
+                _delivered.Dequeue();
+            }
+
+            _delivered.Enqueue((debt, now));
+        }
+    }
+
+    /// <summary>Owes again what was delivered within <see cref="Memory"/> to a node that may have lost it.</summary>
+    public void OweAgain(Func<Debt, bool> isConcerned)
+    {
+        long now = time.GetTimestamp();
+        lock (_lock)
+        {
+            foreach ((Debt debt, long at) in _delivered)
+            {
+                if (time.GetElapsedTime(at, now) <= Memory && isConcerned(debt))
+                {
+                    AddCore(debt);
+                }
+            }
+        }
+    }
+
+    /// <summary>Up to <paramref name="max"/> debts that can be paid now, each with the number under which it is settled.</summary>
+    public KeyValuePair<Debt, int>[] Due(int max, Func<Debt, bool> isPayable)
+    {
+        lock (_lock)
+        {
+            return [.. _debts.Where(debt => isPayable(debt.Key)).Take(max)];
+        }
+    }
+
+    /// <summary>L2 has confirmed it. Whatever was incurred since <see cref="Due"/> stays owed.</summary>
+    public void Settle(KeyValuePair<Debt, int> debt)
+    {
+        lock (_lock)
+        {
+            if (_debts.TryGetValue(debt.Key, out int incurred) && incurred == debt.Value)
+            {
+                _debts.Remove(debt.Key);
+                _count = _debts.Count;
+            }
+        }
+    }
+
+    private bool Owes(Debt debt)
+    {
+        lock (_lock)
+        {
+            return _debts.ContainsKey(debt) || _debts.ContainsKey(Debt.Everything);
+        }
+    }
+
+    private void AddCore(Debt debt)
+    {
+        if (debt != Debt.Everything && _debts.ContainsKey(Debt.Everything))
+        {
+            debt = Debt.Everything;
+        }
+
+        _debts[debt] = ++_incurred;
+        if (_debts.Count > capacity || debt == Debt.Everything)
+        {
+            _debts.Clear();
+            _debts[Debt.Everything] = _incurred;
+        }
+
+        _count = _debts.Count;
     }
 }
 
@@ -48,4 +139,7 @@ internal static class TagNames
 {
     /// <summary>The tag that every entry bears.</summary>
     public const string All = "*";
+
+    /// <summary>True for <see cref="All"/> and for the part of it that one node of L2 holds (<see cref="IStore.EpochOf"/>).</summary>
+    public static bool IsAll(string tag) => tag.StartsWith(All, StringComparison.Ordinal) && (tag.Length == 1 || tag[1] == '{');
 }

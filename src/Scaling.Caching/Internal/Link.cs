@@ -1,17 +1,19 @@
 namespace Scaling.Caching.Internal;
 
 /// <summary>
-/// The one loop that wins L2 back: probe, listen, forget what was believed, pay the debts, close the guard. It also notices when this node has gone deaf.
+/// The one loop that wins L2 back: survey, probe, listen, doubt what was believed, pay the debts, close the guards. It also notices when this node has gone deaf.
 /// </summary>
 internal sealed class Link : IAsyncDisposable
 {
     private const int ReplayBatch = 256;
     private static readonly TimeSpan Heartbeat = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Calm = TimeSpan.FromSeconds(10);
 
     private static readonly Task Never = new TaskCompletionSource().Task;
 
     private readonly IStore _store;
-    private readonly Guard _guard;
+    private readonly Guards _guards;
+    private readonly Journal _journal;
     private readonly Generations _generations;
     private readonly CacheGuardOptions _options;
     private readonly TimeProvider _time;
@@ -22,19 +24,24 @@ internal sealed class Link : IAsyncDisposable
     private readonly Task _loop;
     private TaskCompletionSource _wake = new();
     private int _cuts;
+    private int _path;
     private long _deafSince;
+    private long _recoveredAt;
 
-    public Link(IStore store, Guard guard, Generations generations, CacheGuardOptions options, TimeProvider time, CachingLog log)
+    public Link(IStore store, Guards guards, Journal journal, Generations generations, CacheGuardOptions options, TimeProvider time, CachingLog log)
     {
         _store = store;
-        _guard = guard;
+        _guards = guards;
+        _journal = journal;
         _generations = generations;
         _options = options;
         _time = time;
         _log = log;
         _deafSince = time.GetTimestamp();
-        _guard.Opened = OnOpened;
+        _recoveredAt = _deafSince;
+        _guards.Opened = OnOpened;
         _store.Cut = OnCut;
+        _store.NodeLost = OnNodeLost;
         _loop = Task.Run(RunAsync);
     }
 
@@ -44,6 +51,16 @@ internal sealed class Link : IAsyncDisposable
     /// <summary>The timestamp since when invalidations by others may be missed; <see cref="long.MaxValue"/> while they are heard.</summary>
     public long DeafSince => Volatile.Read(ref _deafSince);
 
+    /// <summary>Owes L2 an invalidation. It is paid at once if its node is there, and when the node is back if not.</summary>
+    public void Owe(Debt debt)
+    {
+        _journal.Add(debt);
+        if (IsClosed(debt))
+        {
+            Wake();
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync().ConfigureAwait(false);
@@ -51,10 +68,20 @@ internal sealed class Link : IAsyncDisposable
         _stop.Dispose();
     }
 
-    private void OnOpened(Exception? cause)
+    private void OnOpened(Guard guard, Exception? cause)
     {
-        _log.Opened(_store.Name, _guard.Owed, cause);
-        OnCut();
+        _log.Opened(guard.Node, _journal.Count, cause);
+        Wake();
+    }
+
+    // the node may come back without what it confirmed last: a failover, a restart from disk
+    private void OnNodeLost(string node, Exception? cause)
+    {
+        if (_options.Enabled && !_stop.IsCancellationRequested)
+        {
+            _journal.OweAgain(debt => _store.NodeOf(debt) == node || TagNames.IsAll(debt.Name));
+            _guards.Of(node).Open(cause, forgetful: true);
+        }
     }
 
     private void OnCut()
@@ -65,8 +92,10 @@ internal sealed class Link : IAsyncDisposable
             _deafSince = Math.Min(_deafSince, _time.GetTimestamp());
         }
 
-        Volatile.Read(ref _wake).TrySetResult();
+        Wake();
     }
+
+    private void Wake() => Volatile.Read(ref _wake).TrySetResult();
 
     private async Task RunAsync()
     {
@@ -78,67 +107,49 @@ internal sealed class Link : IAsyncDisposable
             Volatile.Write(ref _wake, wake);
             bool linked = await TryLinkAsync().ConfigureAwait(false);
             _started.TrySetResult();
-            double jitter = 0.75 + (Random.Shared.NextDouble() / 2);
             if (linked)
             {
-                pause = _options.ProbeInterval;
-                await PauseAsync(wake.Task, Heartbeat * jitter).ConfigureAwait(false);
+                await PauseAsync(wake.Task, Jittered(Heartbeat)).ConfigureAwait(false);
             }
-            else
+
+            bool falls = _guards.State != GuardState.Closed;
+            if (linked && (!falls || _time.GetElapsedTime(_recoveredAt) > Calm))
             {
-                await PauseAsync(Never, pause * jitter).ConfigureAwait(false);
-                pause = pause * 2 < _options.MaxProbeInterval ? pause * 2 : _options.MaxProbeInterval;
+                pause = _options.ProbeInterval;
+                continue;
             }
+
+            // a node that falls again soon after its recovery is probed ever more slowly, like one that never came back
+            await PauseAsync(Never, Jittered(pause)).ConfigureAwait(false);
+            pause = pause * 2 < _options.MaxProbeInterval ? pause * 2 : _options.MaxProbeInterval;
         }
     }
 
     /// <summary>
-    /// True: the guard was closed and this node hears the others.
+    /// True: everything answers, is heard, and is owed nothing.
     /// <code>
     /// 1. the echo is heard: from here on every invalidation by another node is heard
-    /// 2. all generations move on: whatever was read before 1, when something may have been missed, is not believed any more
+    /// 2. if anything may have been missed before 1, whatever was read before is doubted
     /// 3. the debts are paid: L2 holds nothing that this node invalidated
-    /// 4. the guard closes: the first read of L2 comes after 1, 2 and 3
+    /// 4. the guards close: the first read of a node that was away comes after 1, 2 and 3
     /// </code>
-    /// Without an echo the guard closes all the same, for L2 is right; only the local copies live short until 1 and 2 happen.
+    /// Without an echo the guards close all the same, for L2 is right; only the local copies live short until 1 and 2 happen.
     /// </summary>
     private async Task<bool> TryLinkAsync()
     {
         int cuts = Volatile.Read(ref _cuts);
         bool deaf = DeafSince != long.MaxValue;
-        bool closed = _guard.State == GuardState.Closed;
-        if (!closed && !await AnswersAsync(_store.PingAsync()).ConfigureAwait(false))
-        {
-            _guard.Open(cause: null);
-            return false;
-        }
-
-        bool hears = await AnswersAsync(_store.ListenAsync(prove: deaf)).ConfigureAwait(false);
+        bool surveyed = await AnswersAsync(_store.SurveyAsync()).ConfigureAwait(false);
+        Probed[] probed = await ProbeAsync().ConfigureAwait(false);
+        bool reachable = surveyed && (probed.Any(static node => node.Answers) || _guards.Current.Any(static guard => guard.State == GuardState.Closed));
+        bool hears = reachable && await HearsAsync(deaf, probed).ConfigureAwait(false);
         if (!hears && !deaf)
         {
             OnCut();
         }
 
-        if (closed && (!hears || !deaf))
-        {
-            return hears;
-        }
-
-        _generations.InvalidateAll();
-        do
-        {
-            if (!await PayDebtsAsync().ConfigureAwait(false))
-            {
-                return false;
-            }
-        }
-        while (!_guard.TryClose());
-
-        if (!closed)
-        {
-            _log.Closed(_store.Name);
-        }
-
+        bool paid = await PayDebtsAsync(probed).ConfigureAwait(false);
+        bool whole = Reopen(probed, paid);
         lock (_lock)
         {
             if (hears && _cuts == cuts)
@@ -147,20 +158,54 @@ internal sealed class Link : IAsyncDisposable
             }
         }
 
-        return hears;
+        return hears && whole && _journal.Count == 0;
     }
 
-    private async Task<bool> PayDebtsAsync()
+    private readonly record struct Probed(Guard Guard, int Losses, bool Answers);
+
+    private Task<Probed[]> ProbeAsync() => Task.WhenAll(_guards.Current.Where(static guard => guard.State != GuardState.Closed).Select(async guard =>
     {
-        while (_guard.TakeDebts(ReplayBatch) is { Length: > 0 } debts)
+        int losses = guard.Losses;
+        return new Probed(guard, losses, await AnswersAsync(_store.PingAsync(guard.Node)).ConfigureAwait(false));
+    }));
+
+    private async Task<bool> HearsAsync(bool deaf, Probed[] probed)
+    {
+        bool returns = probed.Any(static node => node.Answers);
+        Task<int> listening = _store.ListenAsync(prove: deaf || returns);
+        if (!await AnswersAsync(listening).ConfigureAwait(false))
         {
-            if (!await AnswersAsync(Task.WhenAll(debts.Select(PayAsync)), patience: 4).ConfigureAwait(false))
+            return false;
+        }
+
+        int path = await listening.ConfigureAwait(false);
+        if (path != _path || probed.Any(static node => node.Answers && node.Guard.IsForgetful))
+        {
+            _path = path;
+            _generations.Doubt();
+        }
+
+        return true;
+    }
+
+    // True: all that can be paid is paid.
+    private async Task<bool> PayDebtsAsync(Probed[] probed)
+    {
+        Func<Debt, bool> isPayable = debt => IsClosed(debt) || probed.Any(node => node.Answers && node.Guard.Node == _store.NodeOf(debt));
+        while (_journal.Due(ReplayBatch, isPayable) is { Length: > 0 } debts)
+        {
+            bool[] paid = await Task.WhenAll(debts.Select(async debt =>
             {
-                foreach (Debt debt in debts)
+                bool answers = await AnswersAsync(PayAsync(debt.Key), patience: 4).ConfigureAwait(false);
+                if (answers)
                 {
-                    _guard.Owe(debt);
+                    _journal.Settle(debt);
                 }
 
+                return answers;
+            })).ConfigureAwait(false);
+            if (paid.Contains(false))
+            {
                 return false;
             }
         }
@@ -168,9 +213,35 @@ internal sealed class Link : IAsyncDisposable
         return true;
     }
 
-    private Task PayAsync(Debt debt) => debt.Kind == DebtKind.Key
-        ? _store.InvalidateAsync(debt.Name, lease: null)
-        : _store.InvalidateTagAsync(debt.Name, Envelope.NewStamp());
+    private Task PayAsync(Debt debt) => debt switch
+    {
+        { Kind: DebtKind.Key } => _store.InvalidateAsync(debt.Name, Envelope.NewStamp()),
+        _ when debt == Debt.Everything => Task.WhenAll(_store.Epochs.Select(epoch => _store.InvalidateTagAsync(epoch, TagStamps.ForInvalidated()))),
+        _ => _store.InvalidateTagAsync(debt.Name, TagStamps.ForInvalidated()),
+    };
+
+    // True: no guard is left open. A node that did not take what it is owed is not back.
+    private bool Reopen(Probed[] probed, bool paid)
+    {
+        bool whole = true;
+        foreach (Probed node in probed)
+        {
+            if (node.Answers && (paid || !_journal.Owes(debt => _store.NodeOf(debt) == node.Guard.Node)) && node.Guard.TryClose(node.Losses))
+            {
+                _recoveredAt = _time.GetTimestamp();
+                _log.Closed(node.Guard.Node);
+            }
+            else
+            {
+                whole = false;
+                node.Guard.Open(cause: null);
+            }
+        }
+
+        return whole;
+    }
+
+    private bool IsClosed(Debt debt) => _guards.Of(_store.NodeOf(debt)).State == GuardState.Closed;
 
     private async Task<bool> AnswersAsync(Task call, int patience = 1)
     {
@@ -185,6 +256,8 @@ internal sealed class Link : IAsyncDisposable
             return false;
         }
     }
+
+    private static TimeSpan Jittered(TimeSpan pause) => pause * (0.75 + (Random.Shared.NextDouble() / 2));
 
     private async Task PauseAsync(Task until, TimeSpan atMost)
     {

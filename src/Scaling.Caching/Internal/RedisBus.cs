@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Globalization;
 using System.Net;
 using System.Text;
 using StackExchange.Redis;
@@ -9,63 +10,78 @@ namespace Scaling.Caching.Internal;
 /// Tells other nodes what was invalidated, and proves that this node hears: a message to itself must come back through the subscription.
 /// A message is the sender's id (8 bytes), a kind (1 byte) and a name (UTF-8).
 /// </summary>
-internal sealed class RedisBus
+internal sealed class RedisBus(RedisChannel channel)
 {
     private const byte KeyKind = (byte)'k';
     private const byte TagKind = (byte)'t';
+    private const byte LostKind = (byte)'l';
     private const byte EchoKind = (byte)'e';
 
-    private readonly RedisChannel _channel;
-    private readonly Action<Debt> _heard;
-    private readonly Action _cut;
-    private readonly Action<RedisChannel, RedisValue> _onMessage;
     private readonly long _node = Envelope.NewStamp();
-    private TaskCompletionSource _echo = new();
-    private EndPoint? _endPoint;
-    private bool _subscribed;
+    private Attempt _attempt = new(0);
+    private volatile bool _isSure;
     private bool _heardSomething;
+    private (EndPoint? EndPoint, long Sockets) _path;
+    private int _paths;
 
-    public RedisBus(RedisChannel channel, Action<Debt> heard, Action cut)
-    {
-        _channel = channel;
-        _heard = heard;
-        _cut = cut;
-        _onMessage = OnMessage;
-    }
+    public Action<Debt>? Heard { get; set; }
 
-    public RedisValue Channel => (string)_channel!;
+    public Action<string>? StampLost { get; set; }
+
+    public RedisValue Channel => (string)channel!;
+
+    /// <summary>Where the subscription was when it was last proven.</summary>
+    public EndPoint? EndPoint => _path.EndPoint;
 
     public RedisValue Message(Debt debt) => Message(debt.Kind == DebtKind.Key ? KeyKind : TagKind, debt.Name);
 
-    /// <summary>Completes when an echo, or without <paramref name="prove"/> anything, was heard. One call at a time; it does not time out by itself.</summary>
-    public async Task ListenAsync(IConnectionMultiplexer multiplexer, bool prove)
+    public RedisValue StampLostMessage(string tag) => Message(LostKind, tag);
+
+    /// <summary>
+    /// Completes when an echo, or without <paramref name="prove"/> anything, was heard, with the number of the path it came by. It does not time out by
+    /// itself; a call that is abandoned is overtaken by the next one.
+    /// <code>
+    /// 1. subscribed (again, on another node of a cluster, if the last attempt heard nothing)
+    /// 2. the echo of this attempt is heard: the subscription works
+    /// 3. the path is the one of the last number (same node, same sockets): nothing sent since then was missed, for one socket keeps its order.
+    ///    Otherwise there was a gap, and the number moves on. A reconnect counts its socket before it can deliver an echo, so it cannot hide in 2.
+    /// </code>
+    /// </summary>
+    public async Task<int> ListenAsync(IConnectionMultiplexer multiplexer, bool prove)
     {
-        if (Interlocked.Exchange(ref _heardSomething, false) && !prove)
+        if (Interlocked.Exchange(ref _heardSomething, false) && !prove && _isSure)
         {
-            return;
+            return Volatile.Read(ref _paths);
         }
 
+        var attempt = new Attempt(_attempt.Number + 1);
+        Volatile.Write(ref _attempt, attempt);
         ISubscriber subscriber = multiplexer.GetSubscriber();
-        if (!_subscribed)
+        if (!_isSure)
         {
-            await subscriber.SubscribeAsync(_channel, _onMessage).ConfigureAwait(false);
-            _subscribed = true;
+            // never twice: whatever an earlier attempt left behind goes first
+            subscriber.Unsubscribe(channel, flags: CommandFlags.FireAndForget);
+            await subscriber.SubscribeAsync(channel, OnMessage).ConfigureAwait(false);
         }
 
-        var echo = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        Volatile.Write(ref _echo, echo);
-        await multiplexer.GetDatabase().PublishAsync(_channel, Message(EchoKind, "")).ConfigureAwait(false);
-        await echo.Task.ConfigureAwait(false);
-        Volatile.Write(ref _endPoint, subscriber.SubscribedEndpoint(_channel));
+        _isSure = false;
+        await subscriber.PublishAsync(channel, Message(EchoKind, attempt.Name)).ConfigureAwait(false);
+        await attempt.Echo.Task.ConfigureAwait(false);
+        return Arrive(multiplexer, subscriber.SubscribedEndpoint(channel));
     }
 
-    public void OnConnectionFailed(ConnectionFailedEventArgs failure)
+    private int Arrive(IConnectionMultiplexer multiplexer, EndPoint? endPoint)
     {
-        // of a cluster's nodes only the one that carries the subscription matters here
-        if (Volatile.Read(ref _endPoint) is { } endPoint && endPoint.Equals(failure.EndPoint))
+        ServerCounters? counters = endPoint is null ? null : multiplexer.GetServer(endPoint).GetCounters();
+        (EndPoint?, long) path = (endPoint, counters is null ? -1 : counters.Interactive.SocketCount + counters.Subscription.SocketCount);
+        if (!path.Equals(_path) || endPoint is null)
         {
-            _cut();
+            _path = path;
+            Interlocked.Increment(ref _paths);
         }
+
+        _isSure = true;
+        return Volatile.Read(ref _paths);
     }
 
     private RedisValue Message(byte kind, string name)
@@ -77,7 +93,7 @@ internal sealed class RedisBus
         return bytes;
     }
 
-    private void OnMessage(RedisChannel channel, RedisValue message)
+    private void OnMessage(RedisChannel from, RedisValue message)
     {
         var bytes = ((ReadOnlyMemory<byte>)message).Span;
         if (bytes.Length < 9)
@@ -87,17 +103,30 @@ internal sealed class RedisBus
 
         Volatile.Write(ref _heardSomething, true);
         bool own = BinaryPrimitives.ReadInt64LittleEndian(bytes) == _node;
+        string name = Encoding.UTF8.GetString(bytes[9..]);
         switch (bytes[8])
         {
-            case EchoKind when own:
-                Volatile.Read(ref _echo).TrySetResult();
+            case EchoKind when own && Volatile.Read(ref _attempt) is { } attempt && attempt.Name == name:
+                attempt.Echo.TrySetResult();
                 break;
             case KeyKind when !own:
-                _heard(new Debt(DebtKind.Key, Encoding.UTF8.GetString(bytes[9..])));
+                Heard?.Invoke(Debt.Key(name));
                 break;
             case TagKind when !own:
-                _heard(new Debt(DebtKind.Tag, Encoding.UTF8.GetString(bytes[9..])));
+                Heard?.Invoke(Debt.Tag(name));
+                break;
+            case LostKind when !own:
+                StampLost?.Invoke(name);
                 break;
         }
+    }
+
+    private sealed class Attempt(int number)
+    {
+        public int Number => number;
+
+        public string Name { get; } = number.ToString(CultureInfo.InvariantCulture);
+
+        public TaskCompletionSource Echo { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 }

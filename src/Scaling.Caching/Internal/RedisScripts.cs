@@ -23,14 +23,14 @@ internal static class RedisScripts
         return 1
         """;
 
-    /// <summary>KEYS 1 entry · ARGV 1 lease or empty, 2 its life in ms, 3 channel, 4 message.</summary>
+    /// <summary>KEYS 1 entry · ARGV 1 void mark, 2 its life in ms, 3 channel, 4 message.</summary>
     public const string Invalidate = """
-        if ARGV[1] == '' then redis.call('DEL', KEYS[1]) else redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) end
+        redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
         redis.call('PUBLISH', ARGV[3], ARGV[4])
         return 1
         """;
 
-    /// <summary>KEYS 1 tag · ARGV 1 stamp if none, 2 its life in ms, 3 channel, 4 message. Returns the stamp.</summary>
+    /// <summary>KEYS 1 tag · ARGV 1 stamp if none, 2 its life in ms, 3 channel, 4 message for when there was none. Returns the stamp.</summary>
     public const string TagStamp = """
         local stamp = redis.call('GET', KEYS[1])
         if stamp then redis.call('PEXPIRE', KEYS[1], ARGV[2]) return stamp end

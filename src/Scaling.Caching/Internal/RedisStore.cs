@@ -1,3 +1,4 @@
+using System.Net;
 using StackExchange.Redis;
 
 namespace Scaling.Caching.Internal;
@@ -5,62 +6,77 @@ namespace Scaling.Caching.Internal;
 /// <summary>L2 in a Redis or a Redis Cluster, with leases, stamps and the bus.</summary>
 internal sealed class RedisStore : IStore
 {
-    private static readonly TimeSpan TagLife = TimeSpan.FromDays(1);      // refreshed whenever a node looks; a lost stamp only invalidates
+    private static readonly string[] NotAnswers = ["LOADING", "CLUSTERDOWN", "MASTERDOWN", "READONLY", "MISCONF", "MOVED", "ASK", "TRYAGAIN"];
 
-    private readonly ConfigurationOptions _configuration;
     private readonly string _prefix;
     private readonly RedisValue _leaseLife;
+    private readonly RedisValue _voidLife;
+    private readonly RedisValue _tagLife = (long)StoreLives.Tag.TotalMilliseconds;
+    private readonly RedisTopology _topology;
+    private readonly RedisConnection _connection;
     private readonly RedisBus _bus;
-    private readonly Lock _lock = new();
-    private Task<IConnectionMultiplexer>? _connecting;
-    private IDatabase? _database;
+    private int _surveys;
 
     public RedisStore(ConfigurationOptions configuration, CacheAsideOptions options)
     {
-        _configuration = configuration.Clone();
-        _configuration.AbortOnConnectFail = false;
+        configuration = configuration.Clone();
+        configuration.AbortOnConnectFail = false;
         if (options.Guard.Enabled)
         {
-            _configuration.BacklogPolicy = BacklogPolicy.FailFast;        // a call during a disconnect fails at once instead of queueing for seconds
-            _configuration.ReconnectRetryPolicy = new LinearRetry((int)options.Guard.ProbeInterval.TotalMilliseconds);
+            configuration.BacklogPolicy = BacklogPolicy.FailFast;        // a call during a disconnect fails at once instead of queueing for seconds
+            configuration.ReconnectRetryPolicy = new LinearRetry((int)options.Guard.ProbeInterval.TotalMilliseconds);
         }
 
         _prefix = options.KeyPrefix;
-        _leaseLife = (long)(options.LoadTimeout + TimeSpan.FromSeconds(10)).TotalMilliseconds;
-        _bus = new RedisBus(RedisChannel.Literal(_prefix + "bus"), debt => Heard?.Invoke(debt), () => Cut?.Invoke());
-        Name = string.Join(',', _configuration.EndPoints);
+        _leaseLife = (long)StoreLives.Lease(options).TotalMilliseconds;
+        _voidLife = (long)StoreLives.Void(options).TotalMilliseconds;
+        _topology = new RedisTopology(string.Join(',', configuration.EndPoints.Select(RedisTopology.NameOf)));
+        _connection = new RedisConnection(configuration, _topology) { Failed = OnFailed };
+        _bus = new RedisBus(RedisChannel.Literal(_prefix + "bus"))
+        {
+            Heard = debt => Heard?.Invoke(debt),
+            StampLost = tag => StampLost?.Invoke(tag),
+        };
     }
 
-    public string Name { get; }
+    public IReadOnlyList<string> Nodes => _topology.Nodes;
+
+    public IReadOnlyList<string> Epochs => _topology.Epochs;
 
     public bool HasBus => true;
 
     public Action<Debt>? Heard { get; set; }
 
+    public Action<string>? StampLost { get; set; }
+
     public Action? Cut { get; set; }
 
-    public bool IsAnswer(Exception exception) => exception is RedisServerException
-        && !(exception.Message.StartsWith("LOADING", StringComparison.Ordinal)
-            || exception.Message.StartsWith("CLUSTERDOWN", StringComparison.Ordinal)
-            || exception.Message.StartsWith("MASTERDOWN", StringComparison.Ordinal)
-            || exception.Message.StartsWith("READONLY", StringComparison.Ordinal)
-            || exception.Message.StartsWith("MISCONF", StringComparison.Ordinal));
+    public Action<string, Exception?>? NodeLost { get; set; }
 
-    public async Task PingAsync()
-    {
-        IDatabase database = await ConnectedAsync().ConfigureAwait(false);
-        await database.PingAsync().ConfigureAwait(false);
-    }
+    // what Redis says about itself, or about where a key lives, is no answer
+    public bool IsAnswer(Exception exception) =>
+        exception is RedisServerException && !NotAnswers.Any(start => exception.Message.StartsWith(start, StringComparison.Ordinal));
 
-    public async Task ListenAsync(bool prove)
+    public string NodeOf(Debt place) => _topology.IsCluster
+        ? _topology.NodeOf(_connection.SlotOf(place.Kind == DebtKind.Key ? EntryKey(place.Name) : TagKey(place.Name)))
+        : _topology.Nodes[0];
+
+    public string EpochOf(string key) => _topology.IsCluster ? _topology.EpochOf(_connection.SlotOf(EntryKey(key))) : TagNames.All;
+
+    // the client learns of moved slots by itself, but late where a failing node is not asked any more: so a cluster is asked now and then
+    public Task SurveyAsync() => _connection.SurveyAsync(anew: Interlocked.Increment(ref _surveys) % 4 == 0, tag => TagKey(tag));
+
+    public Task PingAsync(string node) => _connection.PingAsync(node);
+
+    public async Task<int> ListenAsync(bool prove)
     {
-        IDatabase database = await ConnectedAsync().ConfigureAwait(false);
-        await _bus.ListenAsync(database.Multiplexer, prove).ConfigureAwait(false);
+        IDatabase database = await _connection.DatabaseAsync().ConfigureAwait(false);
+        return await _bus.ListenAsync(database.Multiplexer, prove).ConfigureAwait(false);
     }
 
     public async Task<StoredBytes> FetchAsync(string key)
     {
-        IDatabase database = await ConnectedAsync().ConfigureAwait(false);
+        IDatabase database = await _connection.DatabaseAsync().ConfigureAwait(false);
         RedisKey entry = EntryKey(key);
 
         // the time first: should the entry be replaced in between, the new value gets the old one's shorter life, never the reverse
@@ -92,30 +108,20 @@ internal sealed class RedisStore : IStore
         return (int)written == 1;
     }
 
-    public Task InvalidateAsync(string key, byte[]? lease) => EvaluateAsync(
-        RedisScripts.Invalidate, EntryKey(key), lease ?? [], _leaseLife, _bus.Channel, _bus.Message(new Debt(DebtKind.Key, key)));
+    public Task InvalidateAsync(string key, long stamp) => EvaluateAsync(
+        RedisScripts.Invalidate, EntryKey(key), Envelope.Void(stamp), _voidLife, _bus.Channel, _bus.Message(Debt.Key(key)));
 
     public async Task<long> TagStampAsync(string tag, long stampIfNone)
     {
         RedisResult stamp = await EvaluateAsync(
-            RedisScripts.TagStamp, TagKey(tag), stampIfNone, TagLifeMilliseconds, _bus.Channel, _bus.Message(new Debt(DebtKind.Tag, tag))).ConfigureAwait(false);
+            RedisScripts.TagStamp, TagKey(tag), stampIfNone, _tagLife, _bus.Channel, _bus.StampLostMessage(tag)).ConfigureAwait(false);
         return (long)stamp;
     }
 
     public Task InvalidateTagAsync(string tag, long stamp) => EvaluateAsync(
-        RedisScripts.InvalidateTag, TagKey(tag), stamp, TagLifeMilliseconds, _bus.Channel, _bus.Message(new Debt(DebtKind.Tag, tag)));
+        RedisScripts.InvalidateTag, TagKey(tag), stamp, _tagLife, _bus.Channel, _bus.Message(Debt.Tag(tag)));
 
-    public async ValueTask DisposeAsync()
-    {
-        if (_connecting is { IsCompletedSuccessfully: true } connected)
-        {
-            IConnectionMultiplexer multiplexer = await connected.ConfigureAwait(false);
-            await multiplexer.CloseAsync(allowCommandsToComplete: false).ConfigureAwait(false);
-            multiplexer.Dispose();
-        }
-    }
-
-    private static RedisValue TagLifeMilliseconds => (long)TagLife.TotalMilliseconds;
+    public ValueTask DisposeAsync() => _connection.DisposeAsync();
 
     private RedisKey EntryKey(string key) => $"{_prefix}v:{key}";
 
@@ -123,33 +129,21 @@ internal sealed class RedisStore : IStore
 
     private async Task<RedisResult> EvaluateAsync(string script, RedisKey key, params RedisValue[] arguments)
     {
-        IDatabase database = await ConnectedAsync().ConfigureAwait(false);
+        IDatabase database = await _connection.DatabaseAsync().ConfigureAwait(false);
         return await database.ScriptEvaluateAsync(script, [key], arguments).ConfigureAwait(false);
     }
 
-    private ValueTask<IDatabase> ConnectedAsync() => _database is { } database ? new(database) : ConnectAsync();
-
-    private async ValueTask<IDatabase> ConnectAsync()
+    private void OnFailed(EndPoint endPoint, ConnectionType type, Exception? cause)
     {
-        Task<IConnectionMultiplexer> connecting;
-        lock (_lock)
+        // of a cluster's nodes only the one that carries the subscription matters to the bus
+        if (endPoint.Equals(_bus.EndPoint))
         {
-            if (_connecting is null or { IsFaulted: true })
-            {
-                _connecting = OpenAsync();
-            }
-
-            connecting = _connecting;
+            Cut?.Invoke();
         }
 
-        IConnectionMultiplexer multiplexer = await connecting.ConfigureAwait(false);
-        return _database = multiplexer.GetDatabase();
-    }
-
-    private async Task<IConnectionMultiplexer> OpenAsync()
-    {
-        ConnectionMultiplexer multiplexer = await ConnectionMultiplexer.ConnectAsync(_configuration).ConfigureAwait(false);
-        multiplexer.ConnectionFailed += (_, failure) => _bus.OnConnectionFailed(failure);
-        return multiplexer;
+        if (type == ConnectionType.Interactive && !_connection.IsReplica(endPoint))
+        {
+            NodeLost?.Invoke(_topology.IsCluster ? RedisTopology.NameOf(endPoint) : _topology.Nodes[0], cause);
+        }
     }
 }

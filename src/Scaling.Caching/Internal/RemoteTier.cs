@@ -8,25 +8,28 @@ namespace Scaling.Caching.Internal;
 /// <param name="Tags">The call's tags with their stamps, as they were before the load begins.</param>
 /// <param name="TagSlots">The counters of the value's own tags.</param>
 /// <param name="TagGeneration">Their sum, captured before the stamps were compared.</param>
+/// <param name="SaysNothing">True when L2 has neither a value nor any sign of an invalidation of the key or of the call's tags.</param>
 internal readonly record struct RemoteRead(
-    StoredBytes Stored, EnvelopeHeader? Header, long Stamp, long Epoch, TagStamp[] Tags, int[] TagSlots, long TagGeneration) : IDisposable
+    StoredBytes Stored, EnvelopeHeader? Header, long Stamp, long Epoch, TagStamp[] Tags, int[] TagSlots, long TagGeneration, bool SaysNothing) : IDisposable
 {
     public ReadOnlyMemory<byte> Payload => Stored.Bytes[Header!.Value.PayloadOffset..];
 
     public void Dispose() => Stored.Dispose();
 }
 
-/// <summary>L2 behind its guard.</summary>
+/// <summary>L2 behind its guards.</summary>
 internal sealed partial class RemoteTier : IAsyncDisposable
 {
     private readonly IStore _store;
-    private readonly Guard _guard;
+    private readonly Guards _guards;
+    private readonly Journal _journal;
     private readonly Link _link;
     private readonly TagStamps _tags;
     private readonly Generations _generations;
     private readonly CachingMetrics _metrics;
     private readonly CacheAsideOptions _options;
     private readonly TimeProvider _time;
+    private int _startWaiters;
 
     public RemoteTier(IStore store, Generations generations, CacheAsideOptions options, TimeProvider time, CachingMetrics metrics, CachingLog log)
     {
@@ -35,72 +38,59 @@ internal sealed partial class RemoteTier : IAsyncDisposable
         _options = options;
         _metrics = metrics;
         _time = time;
-        _guard = new Guard(options.Guard, time, store.IsAnswer);
-        _tags = new TagStamps(store, generations, () => DeafSince != long.MaxValue, time);
+        _guards = new Guards(store, options.Guard, time);
+        _journal = new Journal(options.Guard.JournalCapacity, time);
+        _tags = new TagStamps(store.HasBus, generations, () => DeafSince != long.MaxValue, time);
         store.Heard = generations.Invalidate;
-        _link = new Link(store, _guard, generations, options.Guard, time, log);
+        store.StampLost = _tags.Forget;
+        _link = new Link(store, _guards, _journal, generations, options.Guard, time, log);
     }
 
-    public GuardState State => _guard.State;
+    /// <summary>The worst state of any node.</summary>
+    public GuardState State => _guards.State;
 
-    public int Owed => _guard.Owed;
+    public int Owed => _journal.Count;
 
     /// <inheritdoc cref="Link.DeafSince"/>
-    public long DeafSince => _store.HasBus ? _link.DeafSince : long.MaxValue;
+    public long DeafSince => _store.HasBus ? _link?.DeafSince ?? 0 : long.MaxValue;
 
     public Task Started => _link.Started;
-
-    /// <summary>Reads the key and, when nothing usable is there and the caller is going to load, takes a lease. One guarded call, so one timeout at most.</summary>
-    public async ValueTask<CallResult<RemoteRead>> ReadAsync(string key, string[] tags, bool lease)
-    {
-        await StartedAsync().ConfigureAwait(false);
-        long start = _time.GetTimestamp();
-        CallResult<RemoteRead> read = await _guard.RunAsync(
-            (Tier: this, key, tags, lease), static call => call.Tier.ReadCoreAsync(call.key, call.tags, call.lease)).ConfigureAwait(false);
-        _metrics.RemoteCall("read", read.Outcome, start);
-        return read;
-    }
 
     /// <summary>False: refused because the key was invalidated or written since the stamp was read, so the value must not be kept at all.</summary>
     public async ValueTask<bool> WriteAsync(string key, long expectedStamp, ReadOnlyMemory<byte> envelope, TimeSpan timeToLive)
     {
         long start = _time.GetTimestamp();
-        CallResult<bool> written = await _guard.RunAsync(
+        CallResult<bool> written = await GuardOf(Debt.Key(key)).RunAsync(
             (_store, key, expectedStamp, envelope, timeToLive),
             static call => call._store.WriteAsync(call.key, call.expectedStamp, call.envelope, call.timeToLive)).ConfigureAwait(false);
         _metrics.RemoteCall("write", written.Outcome, start);
         return written.Outcome != CallOutcome.Done || written.Value;
     }
 
-    /// <summary>Voids whatever is at the key and takes a lease in one step. Returns the lease's stamp, or 0 if it is owed instead.</summary>
+    /// <summary>Voids whatever is at the key; the void's stamp is the right to write. The result's stamp is 0 if the invalidation is owed instead.</summary>
     public async ValueTask<RemoteRead> BeginSetAsync(string key, string[] tags)
     {
         await StartedAsync().ConfigureAwait(false);
-        long stamp = Envelope.NewStamp();
         long start = _time.GetTimestamp();
-        CallResult<RemoteRead> begun = await _guard.RunAsync(
-            (Tier: this, key, tags, stamp), static call => call.Tier.BeginSetCoreAsync(call.key, call.tags, call.stamp), urgent: true).ConfigureAwait(false);
-        _metrics.RemoteCall("invalidate", begun.Outcome, start);
-        Conclude(new Debt(DebtKind.Key, key), begun.Outcome);
-        return begun.Outcome == CallOutcome.Done ? begun.Value : default;
+        CallResult<Stamps> stamps = await StampsAsync(key, tags, start).ConfigureAwait(false);
+        long stamp = Envelope.NewStamp();
+        CacheDelivery delivery = await DeliverAsync(Debt.Key(key), stamp).ConfigureAwait(false);
+        return delivery == CacheDelivery.Delivered && stamps.Outcome == CallOutcome.Done
+            ? new RemoteRead(default, null, stamp, stamps.Value.Epoch, stamps.Value.Tags, [], 0, SaysNothing: false)
+            : default;
     }
 
     public async ValueTask<CacheDelivery> InvalidateAsync(Debt debt)
     {
         await StartedAsync().ConfigureAwait(false);
-        long start = _time.GetTimestamp();
-        CallResult<bool> sent = await _guard.RunAsync(
-            (_store, debt),
-            static async call =>
-            {
-                await (call.debt.Kind == DebtKind.Key
-                    ? call._store.InvalidateAsync(call.debt.Name, lease: null)
-                    : call._store.InvalidateTagAsync(call.debt.Name, Envelope.NewStamp())).ConfigureAwait(false);
-                return true;
-            },
-            urgent: true).ConfigureAwait(false);
-        _metrics.RemoteCall("invalidate", sent.Outcome, start);
-        return Conclude(debt, sent.Outcome);
+        if (debt != Debt.Everything)
+        {
+            return await DeliverAsync(debt, debt.Kind == DebtKind.Key ? Envelope.NewStamp() : TagStamps.ForInvalidated()).ConfigureAwait(false);
+        }
+
+        CacheDelivery[] delivered = await Task.WhenAll(
+            _store.Epochs.Select(epoch => DeliverAsync(Debt.Tag(epoch), TagStamps.ForInvalidated(), owed: Debt.Everything).AsTask())).ConfigureAwait(false);
+        return delivered.Max();
     }
 
     public async ValueTask DisposeAsync()
@@ -112,97 +102,42 @@ internal sealed partial class RemoteTier : IAsyncDisposable
     /// <summary>
     /// Before the caller is answered this node forgets what it read before.
     /// <code>
-    /// 1. L2 has the invalidation, or it is owed and the guard is open: from here on this node cannot read the old value from L2
+    /// 1. L2 has the invalidation, or it is owed: from here on this node does not read the old value from L2
     /// 2. the generation moves on: what was read before 1 is not believed, wherever it is by now
     /// 3. the caller is answered
     /// </code>
     /// </summary>
-    private CacheDelivery Conclude(Debt debt, CallOutcome outcome)
+    private async ValueTask<CacheDelivery> DeliverAsync(Debt debt, long stamp, Debt? owed = null)
     {
-        if (outcome != CallOutcome.Done)
+        long start = _time.GetTimestamp();
+        CallResult<bool> sent = await GuardOf(debt).RunAsync(
+            (_store, debt, stamp),
+            static async call =>
+            {
+                await (call.debt.Kind == DebtKind.Key
+                    ? call._store.InvalidateAsync(call.debt.Name, call.stamp)
+                    : call._store.InvalidateTagAsync(call.debt.Name, call.stamp)).ConfigureAwait(false);
+                return true;
+            }).ConfigureAwait(false);
+        _metrics.RemoteCall("invalidate", sent.Outcome, start);
+        if (sent.Outcome == CallOutcome.Done)
         {
-            _guard.Owe(debt);
+            _journal.Delivered(debt);
+        }
+        else
+        {
+            _link.Owe(owed ?? debt);
         }
 
         _generations.Invalidate(debt);
-        return outcome == CallOutcome.Done ? CacheDelivery.Delivered : CacheDelivery.Deferred;
+        return sent.Outcome == CallOutcome.Done ? CacheDelivery.Delivered : CacheDelivery.Deferred;
     }
 
-    private async Task<RemoteRead> ReadCoreAsync(string key, string[] tags, bool lease)
-    {
-        long epoch = await _tags.GetAsync(TagNames.All).ConfigureAwait(false);
-        TagStamp[] stamps = await StampsAsync(tags).ConfigureAwait(false);
-        StoredBytes stored = await _store.FetchAsync(key).ConfigureAwait(false);
-        for (bool mayLease = lease; ; mayLease = false)
-        {
-            if (Envelope.TryReadHeader(stored.Bytes.Span, out EnvelopeHeader header))
-            {
-                int[] slots = Array.ConvertAll(header.Tags, tag => Generations.SlotOfTag(tag.Tag));
-                long generation = _generations.OfTags(slots);
-                bool valid = header.Epoch == epoch && await AreCurrentAsync(header.Tags).ConfigureAwait(false);
-                return new RemoteRead(stored, valid ? header : null, header.Stamp, epoch, stamps, slots, generation);
-            }
+    private Guard GuardOf(Debt place) => _guards.Of(_store.NodeOf(place));
 
-            if (Envelope.IsLease(stored.Bytes.Span))
-            {
-                return new RemoteRead(stored, null, Envelope.StampOf(stored.Bytes.Span), epoch, stamps, [], 0);
-            }
-
-            bool foreign = !stored.IsNone;
-            stored.Dispose();
-            if (foreign)
-            {
-                _metrics.Poisoned();
-            }
-
-            if (!mayLease)
-            {
-                return new RemoteRead(default, null, 0, epoch, stamps, [], 0);
-            }
-
-            stored = await _store.LeaseAsync(key, Envelope.Lease(Envelope.NewStamp()), replace: foreign).ConfigureAwait(false);
-        }
-    }
-
-    private async Task<RemoteRead> BeginSetCoreAsync(string key, string[] tags, long stamp)
-    {
-        long epoch = await _tags.GetAsync(TagNames.All).ConfigureAwait(false);
-        TagStamp[] stamps = await StampsAsync(tags).ConfigureAwait(false);
-        await _store.InvalidateAsync(key, Envelope.Lease(stamp)).ConfigureAwait(false);
-        return new RemoteRead(default, null, stamp, epoch, stamps, [], 0);
-    }
-
-    private async ValueTask<TagStamp[]> StampsAsync(string[] tags)
-    {
-        if (tags.Length == 0)
-        {
-            return [];
-        }
-
-        var stamps = new TagStamp[tags.Length];
-        for (int i = 0; i < tags.Length; i++)
-        {
-            stamps[i] = new TagStamp(tags[i], await _tags.GetAsync(tags[i]).ConfigureAwait(false));
-        }
-
-        return stamps;
-    }
-
-    private async ValueTask<bool> AreCurrentAsync(TagStamp[] tags)
-    {
-        foreach (TagStamp tag in tags)
-        {
-            if (await _tags.GetAsync(tag.Tag).ConfigureAwait(false) != tag.Stamp)
-            {
-                return false;
-            }
-        }
-
-        return true;
-    }
-
-    // requests that arrive before the first contact wait for it, but no longer than for any other call
-    private ValueTask StartedAsync() => _link.Started.IsCompleted ? default : WaitForStartAsync();
+    // requests that arrive before the first contact wait for it, but no longer than for any other call, and no more of them than wait for a silent node
+    private ValueTask StartedAsync() =>
+        _link.Started.IsCompleted || Interlocked.Increment(ref _startWaiters) > Guard.Patient ? default : WaitForStartAsync();
 
     private async ValueTask WaitForStartAsync()
     {
