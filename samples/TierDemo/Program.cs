@@ -3,11 +3,13 @@ using TierDemo.Climb;
 using TierDemo.Load;
 using TierDemo.Seed;
 using TierDemo.Serve;
+using TierDemo.Shards;
 
 var root = new RootCommand("The users API of a load-testing guide in four tiers, on your own machine.")
 {
     ServeCommand.Create(),
     SeedCommand.Create(),
+    AddShardCommand.Create(),
     ClimbCommand.Create(),
     LoadCommand.Create(),
     WorkerCommand.Create(),

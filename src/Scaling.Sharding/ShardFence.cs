@@ -13,6 +13,8 @@ namespace Scaling.Sharding;
 /// </remarks>
 public static class ShardFence
 {
+    private static readonly TimeSpan PatienceForTheOthers = TimeSpan.FromSeconds(1);
+
     /// <summary>Puts up the fence in one shard's database, or brings it up to date. Call it when a shard is set up and on every deployment: a fence that is up to date is left alone and locks nothing.</summary>
     /// <param name="dataSource">The shard's database; its user must own the tables.</param>
     /// <param name="shard">The shard's name; it may be one that <paramref name="map"/> does not know yet and that owns nothing so far.</param>
@@ -43,18 +45,36 @@ public static class ShardFence
     }
 
     /// <summary>The newest map that any of some shards stores: what a router loads at its start, and when a shard has refused a write.</summary>
-    /// <param name="dataSources">The shards to ask; those that do not answer are left out as long as one does.</param>
+    /// <remarks>The shards whose slots have moved are those that know. One that fails, or has not answered a second after the first, is left out.</remarks>
+    /// <param name="dataSources">The shards to ask.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>The map.</returns>
     /// <exception cref="AggregateException">No shard answered.</exception>
     public static async Task<ShardMap> LoadMapAsync(IEnumerable<NpgsqlDataSource> dataSources, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(dataSources);
-        Task<string?>[] reads = [.. dataSources.Select(source => ReadMapAsync(source, cancellationToken))];
-        await ((Task)Task.WhenAll(reads)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        using var enough = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+
+        // WaitAsync: a server that is frozen answers a cancellation no more than a query
+        Task<string?>[] reads = [.. dataSources.Select(source => ReadMapAsync(source, enough.Token).WaitAsync(enough.Token))];
+        ShardMap? newest = null;
+        var errors = new List<Exception>();
+        await foreach (Task<string?> read in Task.WhenEach(reads).ConfigureAwait(false))
+        {
+            if (read.IsCompletedSuccessfully && read.Result is { } json)
+            {
+                enough.CancelAfter(PatienceForTheOthers);
+                var map = ShardMap.FromJson(json);
+                newest = map.Version > newest?.Version ? map : newest ?? map;
+            }
+            else if (read.Exception is { } error)
+            {
+                errors.Add(error.InnerException!);
+            }
+        }
+
         cancellationToken.ThrowIfCancellationRequested();
-        return reads.Where(read => read.IsCompletedSuccessfully && read.Result is not null).Select(read => ShardMap.FromJson(read.Result!)).MaxBy(map => map.Version)
-            ?? throw new AggregateException("No shard could say which map is in force.", reads.Where(read => read.IsFaulted).Select(read => read.Exception!.InnerException!));
+        return newest ?? throw new AggregateException("No shard could say which map is in force.", errors);
     }
 
     /// <summary>Whether a write failed because the slot is not on the shard it was sent to: nothing was written; load the newest map and write again.</summary>

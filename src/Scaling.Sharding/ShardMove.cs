@@ -15,7 +15,7 @@ namespace Scaling.Sharding;
 /// <example><code>
 /// ShardMap next = map.Add("pg-3");
 /// var move = new ShardMove(ShardMap.Diff(map, next), name => sources[name], new ShardMoveOptions { Tables = { "users" } });
-/// ShardMap inForce = await move.RunAsync((step, ct) => { shards.TrySwap(step); return Task.CompletedTask; }, cancellationToken);
+/// ShardMap inForce = await move.RunAsync(cancellationToken: cancellationToken);
 /// </code></example>
 public sealed class ShardMove
 {
@@ -52,14 +52,13 @@ public sealed class ShardMove
     }
 
     /// <summary>Runs the plan to its end, from wherever an earlier run left it.</summary>
-    /// <param name="publish">Tells all routers of the next map; called once per pair of shards, right after its cut-over, and again when the move is resumed: <see cref="ShardSet{T}.TrySwap"/> takes that.</param>
+    /// <param name="publish">Tells routers of the next map; called once per pair of shards, right after its cut-over, and again when the move is resumed: <see cref="ShardSet{T}.TrySwap"/> takes that. Null when all of them look for it themselves (<see cref="ShardSetOptions.LoadMap"/>).</param>
     /// <param name="cancellationToken">Stops; the move can be resumed.</param>
     /// <returns>The map now in force: it routes like the plan's <see cref="ShardPlan.To"/>, with a version of its own.</returns>
     /// <exception cref="InvalidOperationException">A database has no fence, another mover works on it, or the plan does not start from the map in force.</exception>
     /// <exception cref="ShardException">The copies differ. Nothing was cut over.</exception>
-    public async Task<ShardMap> RunAsync(Func<ShardMap, CancellationToken, Task> publish, CancellationToken cancellationToken = default)
+    public async Task<ShardMap> RunAsync(Func<ShardMap, CancellationToken, Task>? publish = null, CancellationToken cancellationToken = default)
     {
-        ArgumentNullException.ThrowIfNull(publish);
         foreach (MoveStep step in _steps)
         {
             MoveSession session = await MoveSession.OpenAsync(step, _dataSource, _options, _time, cancellationToken).ConfigureAwait(false);
@@ -103,7 +102,7 @@ public sealed class ShardMove
         return inForce;
     }
 
-    private static async Task RunStepAsync(MoveSession session, Func<ShardMap, CancellationToken, Task> publish, CancellationToken cancellationToken)
+    private static async Task RunStepAsync(MoveSession session, Func<ShardMap, CancellationToken, Task>? publish, CancellationToken cancellationToken)
     {
         string? phase = await session.PhaseAsync(cancellationToken).ConfigureAwait(false);
         if (phase is null or "undone")
@@ -130,7 +129,11 @@ public sealed class ShardMove
             await MoveCutOver.HandOverAsync(session, cancellationToken).ConfigureAwait(false);
         }
 
-        await publish(session.Step.Map, cancellationToken).ConfigureAwait(false);
+        if (publish is not null)
+        {
+            await publish(session.Step.Map, cancellationToken).ConfigureAwait(false);
+        }
+
         if (phase != "done")
         {
             await MoveCutOver.CleanUpAsync(session, cancellationToken).ConfigureAwait(false);

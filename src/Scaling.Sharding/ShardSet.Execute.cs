@@ -25,7 +25,7 @@ public sealed partial class ShardSet<T>
         TimeSpan wait = FirstRetry;
         while (true)
         {
-            State state = _state;
+            State state = await FreshStateAsync(cancellationToken).ConfigureAwait(false);
             string shard = state.Map.GetShard(key);
             Internal.ShardingMetrics.Routed(shard);
             try
@@ -37,13 +37,14 @@ public sealed partial class ShardSet<T>
                 Internal.ShardingMetrics.Failed(shard);
                 if (_options.QueryTimeout != Timeout.InfiniteTimeSpan && _time.GetElapsedTime(started) > _options.QueryTimeout)
                 {
-                    throw new ShardException(shard, $"it does not own the key's slot, and no newer map has come within {_options.QueryTimeout}.", refusal);
+                    string why = _refresh?.Error is { } error ? $" (looking for one failed: {error.Message})" : "";
+                    throw new ShardException(shard, $"it does not own the key's slot, and no newer map has come within {_options.QueryTimeout}{why}.", refusal);
                 }
             }
 
-            if (_options.LoadMap is { } load)
+            if (_refresh is not null)
             {
-                TrySwap(await load(cancellationToken).ConfigureAwait(false));
+                await _refresh.LookAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
             }
 
             // With a newer map the new owner is asked at once. With the same one the slot is between its owners: a moment's patience.

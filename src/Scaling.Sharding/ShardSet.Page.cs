@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Scaling.Sharding.Internal;
 
 namespace Scaling.Sharding;
@@ -30,7 +31,7 @@ public sealed partial class ShardSet<T>
         ArgumentNullException.ThrowIfNull(query);
         ArgumentOutOfRangeException.ThrowIfLessThan(size, 1);
         ArgumentOutOfRangeException.ThrowIfEqual(size, int.MaxValue);
-        State state = _state;
+        State state = await FreshStateAsync(cancellationToken).ConfigureAwait(false);
 
         // one more than the page, so that whether another page follows is known and not guessed
         ShardResult<List<TItem>>[] pages = await AskAllAsync(
@@ -76,7 +77,18 @@ public sealed partial class ShardSet<T>
     {
         ArgumentNullException.ThrowIfNull(query);
         ArgumentNullException.ThrowIfNull(comparer);
-        State state = _state;
-        return StreamMerge.ReadAsync(state.Map.Shards, (shard, token) => query(state.Resources[shard], token), comparer, _options.MaxFanOut, cancellationToken);
+        return ReadMergedAsync(query, comparer, cancellationToken);
+    }
+
+    private async IAsyncEnumerable<TItem> ReadMergedAsync<TItem>(
+        Func<T, CancellationToken, IAsyncEnumerable<TItem>> query, IComparer<TItem> comparer, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        State state = await FreshStateAsync(cancellationToken).ConfigureAwait(false);
+        IAsyncEnumerable<TItem> merged = StreamMerge.ReadAsync(
+            state.Map.Shards, (shard, token) => query(state.Resources[shard], token), comparer, _options.MaxFanOut, cancellationToken);
+        await foreach (TItem item in merged.ConfigureAwait(false))
+        {
+            yield return item;
+        }
     }
 }

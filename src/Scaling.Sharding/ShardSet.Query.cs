@@ -19,7 +19,8 @@ public sealed partial class ShardSet<T>
     public async Task<IReadOnlyList<TResult>> QueryAllAsync<TResult>(Func<T, CancellationToken, Task<TResult>> query, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(query);
-        ShardResult<TResult>[] results = await AskAllAsync(_state, (_, resource, token) => query(resource, token), failFast: true, cancellationToken).ConfigureAwait(false);
+        State state = await FreshStateAsync(cancellationToken).ConfigureAwait(false);
+        ShardResult<TResult>[] results = await AskAllAsync(state, (_, resource, token) => query(resource, token), failFast: true, cancellationToken).ConfigureAwait(false);
         return Array.ConvertAll(results, result => result.Value);
     }
 
@@ -33,7 +34,8 @@ public sealed partial class ShardSet<T>
     public async Task<IReadOnlyList<ShardResult<TResult>>> TryQueryAllAsync<TResult>(Func<T, CancellationToken, Task<TResult>> query, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(query);
-        return await AskAllAsync(_state, (_, resource, token) => query(resource, token), failFast: false, cancellationToken).ConfigureAwait(false);
+        State state = await FreshStateAsync(cancellationToken).ConfigureAwait(false);
+        return await AskAllAsync(state, (_, resource, token) => query(resource, token), failFast: false, cancellationToken).ConfigureAwait(false);
     }
 
     private Task<ShardResult<TResult>[]> AskAllAsync<TResult>(

@@ -6,7 +6,7 @@ namespace Scaling.Sharding;
 /// <summary>A shard map with the resource of each shard, such as its <c>NpgsqlDataSource</c>: from a key straight to the place to ask.</summary>
 /// <remarks>
 /// All members may be called from any number of threads. Every call works on one map from beginning to end, also while
-/// <see cref="TrySwap"/> puts a newer one in its place. The set owns the resources it made and disposes them.
+/// <see cref="TrySwap"/> puts a newer one in its place. With <see cref="ShardSetOptions.LoadMap"/> the set follows moves by itself. It owns the resources it made and disposes them.
 /// </remarks>
 /// <typeparam name="T">The resource, made once per shard name.</typeparam>
 /// <example><code>
@@ -21,6 +21,7 @@ public sealed partial class ShardSet<T> : IAsyncDisposable
     private readonly ShardSetOptions _options;
     private readonly TimeProvider _time;
     private readonly Retirement<T> _retired;
+    private readonly MapRefresh? _refresh;
     private readonly Lock _swapping = new();
     private volatile State _state;
     private bool _disposed;
@@ -41,6 +42,7 @@ public sealed partial class ShardSet<T> : IAsyncDisposable
         _time = timeProvider ?? TimeProvider.System;
         _retired = new Retirement<T>(_options.RetireDelay, _time);
         _state = new State(map, Resources(map, FrozenDictionary<string, T>.Empty));
+        _refresh = _options.LoadMap is { } load ? new MapRefresh(load, TrySwap, _time) : null;
     }
 
     /// <summary>The map in force.</summary>
@@ -112,7 +114,18 @@ public sealed partial class ShardSet<T> : IAsyncDisposable
             _disposed = true;
         }
 
+        _refresh?.Dispose();
         return _retired.DisposeAsync(_state.Resources.Values);
+    }
+
+    private async ValueTask<State> FreshStateAsync(CancellationToken cancellationToken)
+    {
+        if (_refresh is not null)
+        {
+            await _refresh.EnsureFreshAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        return _state;
     }
 
     private static bool IsNewer(IShardMap map, IShardMap current) => map.Version.CompareTo(current.Version) switch

@@ -1,3 +1,4 @@
+using Npgsql;
 using TierDemo.Load;
 using TierDemo.Serve;
 using TierDemo.Servers;
@@ -46,6 +47,11 @@ internal sealed class Ladder(Backends backends, int users, int port, TimeSpan le
         {
             await KillRedisAsync(tier, server.Url);
         }
+
+        if (tier == 4)
+        {
+            await AddShardAsync(server.Url);
+        }
     }
 
     private async Task MixAsync(int tier, Gauge gauge)
@@ -73,5 +79,21 @@ internal sealed class Ladder(Backends backends, int users, int port, TimeSpan le
         _verdicts.Add(tier == 3
             ? Verdict.Of(3, outage is { Failed: 0 }, "Redis killed, no circuit breaker", $"{outage}", "waits on a dead Redis: what tier 4 is for")
             : Verdict.Of(4, outage.Survived && outage.During < _outages[3].During && outage.During <= FastWithoutRedis, "Redis killed, circuit breaker", $"{outage}", "no failure, p99 5 to 20 ms, below tier 3's, hits again within about 30 s"));
+    }
+
+    private async Task AddShardAsync(Uri url)
+    {
+        const string step = "a shard added while it serves", expected = "no failure, nothing lost, nothing twice";
+        Console.WriteLine($"  adding a shard under {ShardAdded.Rate:N0} requests/s of mixed traffic …");
+        try
+        {
+            ShardAdded added = await ShardAdded.RunAsync(backends.Settings, url, users, cancellationToken);
+            Console.WriteLine($"  {added}");
+            _verdicts.Add(Verdict.Of(4, added.Unnoticed, step, $"{added}", expected));
+        }
+        catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.InsufficientPrivilege)
+        {
+            _verdicts.Add(new Verdict(4, Outcome.Beyond, step, $"it needs a database more, and this user may not make one: {exception.MessageText}", expected));
+        }
     }
 }

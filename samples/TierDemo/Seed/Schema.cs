@@ -12,8 +12,10 @@ internal static class Schema
         COMMENT ON TABLE users IS 'made by TierDemo';
         """;
 
+    /// <summary>The fence of an earlier life goes as well: it knows a map that is none any more.</summary>
     public const string Shard = """
         DROP TABLE IF EXISTS users;
+        DROP SCHEMA IF EXISTS scaling_sharding CASCADE;
         CREATE TABLE users (id bigint NOT NULL, slot int NOT NULL, name text NOT NULL, email text NOT NULL, created_at timestamptz NOT NULL DEFAULT now());
         COMMENT ON TABLE users IS 'made by TierDemo';
         """;

@@ -40,21 +40,57 @@ public static class Seeder
         return result;
     }
 
-    /// <summary>True when there is a users table with rows to serve.</summary>
+    /// <summary>True when there is a users table with rows to serve, and for tier 4 the shards that the directory names.</summary>
+    /// <exception cref="InvalidOperationException">The user named a shard that the directory does not know.</exception>
     public static async Task<bool> IsSeededAsync(BackendSettings settings, int highestTier, CancellationToken cancellationToken)
     {
-        IEnumerable<string> databases = highestTier >= 4 ? settings.Shards.Prepend(settings.Primary) : [settings.Primary];
-        foreach (string database in databases)
+        await using (var primary = NpgsqlDataSource.Create(settings.Primary))
         {
-            await using var source = NpgsqlDataSource.Create(database);
-            await using NpgsqlCommand table = source.CreateCommand("SELECT to_regclass('users') IS NOT NULL");
-            if (await table.ExecuteScalarAsync(cancellationToken) is not true)
+            if (!await HasUsersTableAsync(primary, cancellationToken))
             {
                 return false;
             }
 
-            await using NpgsqlCommand any = source.CreateCommand("SELECT EXISTS (SELECT FROM users)");
+            await using NpgsqlCommand any = primary.CreateCommand("SELECT EXISTS (SELECT FROM users)");
             if (await any.ExecuteScalarAsync(cancellationToken) is not true)
+            {
+                return false;
+            }
+        }
+
+        return highestTier < 4 || await AreShardsSeededAsync(settings, cancellationToken);
+    }
+
+    /// <summary>Makes an empty users table in the database of a shard, and its fence.</summary>
+    internal static async Task PrepareShardAsync(
+        NpgsqlDataSource shard, string name, ShardMap map, IEnumerable<long> ids, CancellationToken cancellationToken)
+    {
+        await RefuseForeignTableAsync(shard, cancellationToken);
+        await RunAsync(shard, Schema.Shard, cancellationToken);
+        await CopyAsync(shard, ids, id => map.GetSlot(id), cancellationToken);
+        await RunAsync(shard, Schema.AfterShard, cancellationToken);
+        await ShardFence.InstallAsync(shard, name, map, UserShards.Tables, cancellationToken: cancellationToken);
+    }
+
+    private static async Task<bool> AreShardsSeededAsync(BackendSettings settings, CancellationToken cancellationToken)
+    {
+        var directory = new ShardDirectory(settings.Primary);
+        IReadOnlyDictionary<string, string> shards = await directory.ReadAsync(cancellationToken);
+        if (shards.Count == 0)
+        {
+            return false;
+        }
+
+        if (settings.Shards.FirstOrDefault(named => !shards.Values.Contains(directory.Checked(named))) is { } unknown)
+        {
+            throw new InvalidOperationException(
+                $"The users are spread over {shards.Count} shards, and {new NpgsqlConnectionStringBuilder(unknown).Database} is none of them. Add it while tier 4 serves (add-shard --shard), or seed anew in another database.");
+        }
+
+        foreach (string shard in shards.Values)
+        {
+            await using var source = NpgsqlDataSource.Create(shard);
+            if (!await HasUsersTableAsync(source, cancellationToken))
             {
                 return false;
             }
@@ -63,30 +99,36 @@ public static class Seeder
         return true;
     }
 
+    private static async Task<bool> HasUsersTableAsync(NpgsqlDataSource source, CancellationToken cancellationToken)
+    {
+        await using NpgsqlCommand table = source.CreateCommand("SELECT to_regclass('users') IS NOT NULL");
+        return await table.ExecuteScalarAsync(cancellationToken) is true;
+    }
+
     private static async Task SeedShardsAsync(BackendSettings settings, int count, CancellationToken cancellationToken)
     {
-        ShardMap map = UserShards.Map(settings.Shards.Count);
+        var directory = new ShardDirectory(settings.Primary);
+        await directory.ReplaceAsync([], cancellationToken); // until all are filled there are none
+        ShardMap map = UserShards.FirstMap(settings.Shards.Count);
         ILookup<string, long> byShard = Enumerable.Range(1, count).Select(id => (long)id).ToLookup(id => map.GetShard(id));
         await Task.WhenAll(settings.Shards.Select(async (connectionString, index) =>
         {
             await using var shard = NpgsqlDataSource.Create(connectionString);
-            await RefuseForeignTableAsync(shard, cancellationToken);
-            await RunAsync(shard, Schema.Shard, cancellationToken);
-            await CopyAsync(shard, byShard[UserShards.Name(index)], id => map.GetSlot(id), cancellationToken);
-            await RunAsync(shard, Schema.AfterShard, cancellationToken);
+            await PrepareShardAsync(shard, UserShards.Name(index), map, byShard[UserShards.Name(index)], cancellationToken);
         }));
+        await directory.ReplaceAsync(settings.Shards.Select((connectionString, index) => (UserShards.Name(index), connectionString)), cancellationToken);
     }
 
-    // On a server the user named, a table called users may be theirs.
+    // On a server the user named, a table called users may be theirs; so may a fence around other tables.
     private static async Task RefuseForeignTableAsync(NpgsqlDataSource source, CancellationToken cancellationToken)
     {
         await using NpgsqlCommand command = source.CreateCommand(
-            "SELECT to_regclass('users') IS NOT NULL AND obj_description(to_regclass('users')) IS DISTINCT FROM $1");
+            "SELECT coalesce(to_regclass('users')::oid, to_regnamespace('scaling_sharding')::oid) IS NOT NULL AND obj_description(to_regclass('users')) IS DISTINCT FROM $1");
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = Schema.Mark });
         if (await command.ExecuteScalarAsync(cancellationToken) is true)
         {
             throw new InvalidOperationException(
-                "The database has a table 'users' that TierDemo did not make, and seeding would replace it. Name a database of its own, for example one made by CREATE DATABASE tierdemo.");
+                "The database has a table 'users' or a shard fence that TierDemo did not make, and seeding would replace it. Name a database of its own, for example one made by CREATE DATABASE tierdemo.");
         }
     }
 

@@ -56,6 +56,13 @@ internal static class ServeCommand
             await using TierServer server = await TierServer.StartAsync(
                 tier, arguments.GetValue(PortOption), arguments.GetValue(WorkersOption), backends.Settings, arguments.GetValue(ShedOption), cancellationToken);
             Console.WriteLine($"Tier {tier}     {server.Url}api/users  ({server.Workers} worker{(server.Workers == 1 ? ", one core" : "s")}); Ctrl-C ends");
+            if (tier == 4)
+            {
+                // a string the user gave us may hold a password
+                string primary = BackendOptions.From(arguments).Postgres is null ? $"\"{backends.Settings.Primary}\"" : "<as for serve>";
+                Console.WriteLine($"One shard more, while it serves: add-shard --postgres {primary}");
+            }
+
             await server.WaitForExitAsync(cancellationToken);
             Console.Error.WriteLine("A worker ended by itself.");
             return 1;

@@ -7,7 +7,7 @@ namespace TierDemo.Serve;
 /// <summary>The ladder: which store and which cache a tier has.</summary>
 internal static class TierServices
 {
-    public static Task AddAsync(IServiceCollection services, WorkerSettings settings)
+    public static async Task AddAsync(IServiceCollection services, WorkerSettings settings)
     {
         BackendSettings backends = settings.Backends;
         switch (settings.Tier)
@@ -24,13 +24,12 @@ internal static class TierServices
                 AddCache(services, backends.Redis!, guard: false);
                 break;
             default:
-                NpgsqlDataSource[] shards = [.. backends.Shards.Select(shard => Pool(shard, Share(60, settings), prepare: true))];
+                UserShards shards = await UserShards.OpenAsync(
+                    new ShardDirectory(backends.Primary), shard => Pool(shard, Share(60, settings), prepare: true), CancellationToken.None);
                 services.AddSingleton<IUserStore>(new ShardedUserStore(Pool(backends.Primary, 4, prepare: true), shards, new ShardReads(settings.Shed), TimeProvider.System));
                 AddCache(services, backends.RedisCluster!, guard: true);
                 break;
         }
-
-        return Task.CompletedTask;
     }
 
     private static void AddStore(IServiceCollection services, NpgsqlDataSource writes, NpgsqlDataSource? reads) =>

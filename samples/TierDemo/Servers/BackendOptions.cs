@@ -5,7 +5,7 @@ namespace TierDemo.Servers;
 /// <summary>The command-line options that name existing servers; what is not named is started privately.</summary>
 public sealed record BackendOptions
 {
-    private static readonly Option<string?> PostgresOption = new("--postgres")
+    public static Option<string?> PostgresOption { get; } = new("--postgres")
     {
         Description = "Connection string of an existing Postgres (or ConnectionStrings__Postgres). Not given: a private one is started.",
     };

@@ -1,5 +1,6 @@
 using LocalServices;
 using Npgsql;
+using TierDemo.Users;
 
 namespace TierDemo.Servers;
 
@@ -48,8 +49,8 @@ internal sealed class PostgresBackend : IAsyncDisposable
         IReadOnlyList<string> shards = options.Shards;
         if (highestTier >= 4 && shards.Count == 0)
         {
-            shards = await Task.WhenAll(Enumerable.Range(0, ShardCount).Select(i => EnsureDatabaseAsync(postgres, $"tierdemo_shard_{i}", cancellationToken)));
-            say($"Shards     databases tierdemo_shard_0..{ShardCount - 1} on it");
+            shards = await Task.WhenAll(Enumerable.Range(0, ShardCount).Select(i => EnsureDatabaseAsync(postgres, UserShards.Database(i), cancellationToken)));
+            say($"Shards     databases {UserShards.Database(0)}..{ShardCount - 1} on it");
         }
 
         return new BackendSettings { Primary = postgres, Replica = options.Replica, PgBouncer = options.PgBouncer, Shards = shards };
@@ -72,8 +73,8 @@ internal sealed class PostgresBackend : IAsyncDisposable
         IReadOnlyList<string> shards = [];
         if (highestTier >= 4)
         {
-            shards = await Task.WhenAll(Enumerable.Range(0, ShardCount).Select(i => primary.CreateDatabaseAsync($"shard_{i}", cancellationToken)));
-            say($"Shards     databases shard_0..{ShardCount - 1} on the primary's server");
+            shards = await Task.WhenAll(Enumerable.Range(0, ShardCount).Select(i => primary.CreateDatabaseAsync(UserShards.Database(i), cancellationToken)));
+            say($"Shards     databases {UserShards.Database(0)}..{ShardCount - 1} on the primary's server");
         }
 
         if (!LocalPgBouncer.IsAvailable)
@@ -101,7 +102,8 @@ internal sealed class PostgresBackend : IAsyncDisposable
         return server;
     }
 
-    private static async Task<string> EnsureDatabaseAsync(string postgres, string name, CancellationToken cancellationToken)
+    /// <summary>A database on the same server, made if there is none of that name.</summary>
+    internal static async Task<string> EnsureDatabaseAsync(string postgres, string name, CancellationToken cancellationToken)
     {
         await using var source = NpgsqlDataSource.Create(postgres);
         await using NpgsqlCommand find = source.CreateCommand("SELECT 1 FROM pg_database WHERE datname = $1");

@@ -24,6 +24,21 @@ internal static class UserSql
         return await reader.ReadAsync(cancellationToken) ? Read(reader) : null;
     }
 
+    /// <summary>The user, or null when there is none; refused, like a write, when this shard is not the one to say so.</summary>
+    public static async Task<User?> FindOnShardAsync(NpgsqlDataSource shard, long id, int slot, CancellationToken cancellationToken)
+    {
+        if (await FindAsync(shard, id, cancellationToken) is { } user)
+        {
+            return user;
+        }
+
+        // A router that has not heard of a move yet would take the user's absence here for "no such user".
+        await using NpgsqlCommand require = shard.CreateCommand("SELECT scaling_sharding.require_slot($1)");
+        require.Parameters.Add(new NpgsqlParameter<int> { TypedValue = slot });
+        await require.ExecuteNonQueryAsync(cancellationToken);
+        return null;
+    }
+
     public static async Task<List<User>> OffsetAsync(NpgsqlDataSource source, long offset, int limit, CancellationToken cancellationToken)
     {
         DemoMetrics.DbQueries.Inc();

@@ -15,6 +15,10 @@ internal static class ShardingMetrics
     private static readonly Counter<long> CaughtUpRows = Meter.CreateCounter<long>("scaling.sharding.caught_up_rows", "{row}", "Rows that changed while they moved and were carried over.");
     private static readonly Histogram<double> MovePause = Meter.CreateHistogram<double>("scaling.sharding.move_pause", "s", "How long writers of a shard waited while slots were cut over.");
 
+    private static readonly Counter<long> MapLookUps = Meter.CreateCounter<long>("scaling.sharding.map_look_ups", "{look_up}", "Look-ups of the newest map, by outcome.");
+
+    public static void LookedForMap(bool ok) => MapLookUps.Add(1, new KeyValuePair<string, object?>("outcome", ok ? "ok" : "failed"));
+
     public static void Routed(string shard)
     {
         if (Routes.Enabled)
