@@ -66,7 +66,7 @@ public sealed partial class CacheAside
 
     private Draft<T> Prepare<T>(Target target, in RemoteRead read, T value, TimeSpan expiration, TimeSpan loadTime, long generation)
     {
-        TimeSpan life = Lifetimes.FreshFor(expiration, target.Lifetimes.Null, value is null, _options.Jitter, Random.Shared.NextDouble());
+        TimeSpan life = Lifetimes.FreshFor(expiration, target.Lifetimes.Null, value is null, _options.Jitter, _options.NextRandom());
         if (life < TimeSpan.FromMilliseconds(1))
         {
             return new Draft<T>(Unkept(value), false, null, 0);

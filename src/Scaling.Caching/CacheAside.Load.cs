@@ -68,28 +68,40 @@ public sealed partial class CacheAside
             {
                 return await load.WaitAsync(soft, _time, flight.Token).ConfigureAwait(false);
             }
-            catch (TimeoutException) when (!load.IsCompleted && flight.TryJoin())
+            catch (TimeoutException) when (!load.IsCompleted && StaleLanding(absence) is { } stale && flight.TryJoin())
             {
-                // joined on behalf of nobody: the callers leave with the stale value, the load goes on
-                LandFallback(flight, absence, otherwise: null);
+                flight.LandMeanwhile(stale);        // joined on behalf of nobody: the callers leave with the stale value, the load goes on
+            }
+            catch (TimeoutException) when (!load.IsCompleted)
+            {
+                // too old to be served by now
             }
         }
 
         return await load.WaitAsync(_options.LoadTimeout, _time, flight.Token).ConfigureAwait(false);
     }
 
-    // otherwise: what the callers get when the fallback is too old or unreadable; null keeps them waiting
-    private void LandFallback<T>(Flight<T> flight, in Absence<T> absence, Exception? otherwise)
+    private void LandFallback<T>(Flight<T> flight, in Absence<T> absence, Exception otherwise)
     {
-        if (StandIn(absence) is { } fallback && fallback.TryGetValue(out T value))
+        if (StaleLanding(absence) is { } stale)
         {
-            bool isFresh = _time.GetTimestamp() < fallback.Schedule.FreshUntil && IsBelieved(fallback);
-            flight.Land(new Landing<T>(fallback, isFresh ? CacheStatus.HitLocal : CacheStatus.Stale, value));
+            flight.Land(stale);
         }
-        else if (otherwise is not null)
+        else
         {
             flight.Fail(otherwise);
         }
+    }
+
+    private Landing<T>? StaleLanding<T>(in Absence<T> absence)
+    {
+        if (StandIn(absence) is not { } entry || !entry.TryGetValue(out T value))
+        {
+            return null;
+        }
+
+        bool isFresh = _time.GetTimestamp() < entry.Schedule.FreshUntil && IsBelieved(entry);
+        return new Landing<T>(entry, isFresh ? CacheStatus.HitLocal : CacheStatus.Stale, value);
     }
 
     private async Task WriteBehindAsync(string key, RemoteWrite write)

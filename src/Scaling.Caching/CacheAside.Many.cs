@@ -160,7 +160,7 @@ public sealed partial class CacheAside
             return;
         }
 
-        using var abandonment = new Abandonment(Array.ConvertAll(missing, one => one.Flight.Token));
+        var abandonment = new Abandonment(Array.ConvertAll(missing, one => one.Flight.Token));
         bool canWait = Array.Exists(missing, one => StandIn(one.Absence) is null);
         if (!await _gate.EnterAsync(canWait ? _options.LoadQueueTimeout : TimeSpan.Zero, abandonment.Token).ConfigureAwait(false))
         {

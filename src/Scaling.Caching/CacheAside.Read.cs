@@ -65,7 +65,7 @@ public sealed partial class CacheAside
     }
 
     private bool IsDue(in Schedule schedule, long now) =>
-        EarlyRefresh.IsDue(schedule.FreshUntil - now, schedule.LoadTime, _options.EarlyRefresh, Random.Shared.NextDouble());
+        EarlyRefresh.IsDue(schedule.FreshUntil - now, schedule.LoadTime, _options.EarlyRefresh, _options.NextRandom());
 
     private ValueTask<CacheResult<T>> FlyAsync<T>(LoadRequest<T> request, LocalEntry<T>? current, CancellationToken cancellationToken)
     {
@@ -88,7 +88,7 @@ public sealed partial class CacheAside
     {
         try
         {
-            Landing<T> landing = await flight.Landing.WaitAsync(cancellationToken).ConfigureAwait(false);
+            Landing<T> landing = await flight.LandingAt(_time.GetTimestamp()).WaitAsync(cancellationToken).ConfigureAwait(false);
             CacheResult<T> result = landing.ToResult(_time, collapsed: !leads);
             _metrics.Request(result.Status);
             return result;

@@ -77,6 +77,9 @@ public sealed class CacheAsideOptions
     /// <summary>The largest share by which an expiration is shortened at random.</summary>
     internal double Jitter { get; set; } = 0.1;
 
+    /// <summary>Uniform in [0, 1); the dice of jitter and early refresh.</summary>
+    internal Func<double> NextRandom { get; set; } = Random.Shared.NextDouble;
+
     internal CacheGuardOptions Guard { get; } = new();
 
     internal CacheAsideOptions Validate()

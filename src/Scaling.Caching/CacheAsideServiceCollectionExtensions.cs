@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Microsoft.Extensions.Caching.Distributed;
 using Microsoft.Extensions.Caching.Hybrid;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -50,6 +51,17 @@ public static class CacheAsideServiceCollectionExtensions
 
     /// <inheritdoc cref="AddRedis(CacheAsideBuilder, string)"/>
     public static CacheAsideBuilder AddRedis(this CacheAsideBuilder builder, ConfigurationOptions configuration) => AddBackend(builder, CacheBackend.Redis(configuration));
+
+    /// <summary>
+    /// Serializes the types that the source-generated context knows with it: without reflection, as trimmed and native programs need it. Other types keep
+    /// HybridCache's serializers; <c>AddSerializer</c> and <c>AddSerializerFactory</c> work too.
+    /// </summary>
+    public static CacheAsideBuilder AddJson(this CacheAsideBuilder builder, JsonSerializerContext context)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        builder.AddSerializerFactory(new JsonContextSerializers(context));
+        return builder;
+    }
 
     /// <summary>Adds a health check: Degraded while L2 is away or the other nodes are not heard, never Unhealthy.</summary>
     /// <param name="builder">The cache.</param>

@@ -63,7 +63,8 @@ internal sealed class Landing<T>(LocalEntry<T> entry, CacheStatus status, T orig
 {
     private int _taken;
 
-    public CacheStatus Status => status;
+    /// <summary>Until when a stale value may be served.</summary>
+    public long StaleUntil => entry.Schedule.StaleUntil;
 
     public CacheResult<T> ToResult(TimeProvider time, bool collapsed)
     {
@@ -74,19 +75,32 @@ internal sealed class Landing<T>(LocalEntry<T> entry, CacheStatus status, T orig
 
 internal sealed class Flight<T>(Generations generations, int keySlot, int[] tagSlots) : Flight(generations, keySlot, tagSlots)
 {
-    private readonly TaskCompletionSource<Landing<T>> _landing = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<Landing<T>> _landing = New();
+    private TaskCompletionSource<Landing<T>>? _afterMeanwhile;
 
-    public Task<Landing<T>> Landing => _landing.Task;
+    /// <summary>What a passenger who boards now waits for: the value, or a stale one as long as that may be served.</summary>
+    public Task<Landing<T>> LandingAt(long now) =>
+        Volatile.Read(ref _afterMeanwhile) is { } rest && now >= _landing.Task.Result.StaleUntil ? rest.Task : _landing.Task;
 
-    public void Land(Landing<T> landing) => _landing.TrySetResult(landing);
+    /// <summary>Serves those who wait, and those who come while it may be served, a stale value; the flight goes on. Once at most.</summary>
+    public void LandMeanwhile(Landing<T> stale)
+    {
+        _landing.TrySetResult(stale);
+        Volatile.Write(ref _afterMeanwhile, New());      // after the result that LandingAt reads
+    }
+
+    public void Land(Landing<T> landing) => (_afterMeanwhile ?? _landing).TrySetResult(landing);
 
     public void Fail(Exception exception)
     {
-        if (_landing.TrySetException(exception))
+        TaskCompletionSource<Landing<T>> rest = _afterMeanwhile ?? _landing;
+        if (rest.TrySetException(exception))
         {
-            _ = _landing.Task.Exception;        // seen, even if everybody left
+            _ = rest.Task.Exception;        // seen, even if everybody left
         }
     }
+
+    private static TaskCompletionSource<Landing<T>> New() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 }
 
 internal sealed class Flights(Generations generations)

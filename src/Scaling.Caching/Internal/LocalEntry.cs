@@ -34,8 +34,10 @@ internal sealed class LocalEntry<T>(
         given,
         status,
         time.GetElapsedTime(Schedule.Created, now),
-        time.GetElapsedTime(now, Schedule.FreshUntil),
+        IsKept ? time.GetElapsedTime(now, Schedule.FreshUntil) : TimeSpan.Zero,
         collapsed);
+
+    private bool IsKept => Schedule.FreshUntil != Schedule.Created;
 
     private bool TryCopy(IHybridCacheSerializer<T> from, out T result)
     {

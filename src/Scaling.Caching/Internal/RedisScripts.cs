@@ -10,7 +10,7 @@ internal static class RedisScripts
     public const string Lease = """
         if ARGV[3] ~= '1' then
           local found = redis.pcall('GET', KEYS[1])
-          if type(found) == 'string' then return found end
+          if type(found) == 'string' and found ~= '' then return found end
         end
         redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
         return false
