@@ -48,12 +48,14 @@ public sealed class Keyset<T>
     /// <param name="request">Which page.</param>
     /// <returns>A query for one row more than the page has; hand its rows to <see cref="ToPage"/>.</returns>
     /// <exception cref="InvalidCursorException">The request's cursor cannot be used here.</exception>
-    public KeysetSql ToSql(string query, PageRequest request)
+    public KeysetSql ToSql(string query, PageRequest request) => SqlWith(Placeholders.Named, query, request);
+
+    internal KeysetSql SqlWith(Placeholders placeholders, string query, PageRequest request)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(query);
         ArgumentNullException.ThrowIfNull(request);
         KeyPosition? position = CursorCodec.Decode(this, request);
-        return new KeysetSql(_tails.Complete(query, request, position), SqlParameters.Of(this, position));
+        return new KeysetSql(_tails.Complete(query, request, position, placeholders), SqlParameters.Of(this, position, placeholders));
     }
 
     /// <summary>Makes the page out of the rows that the SQL of <see cref="ToSql"/> returned, in the order it returned them.</summary>

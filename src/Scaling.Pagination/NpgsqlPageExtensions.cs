@@ -35,7 +35,7 @@ public static class NpgsqlPageExtensions
     }
 
     /// <summary>
-    /// Reads one page of the command's query, with its parameters (which must be named), connection and transaction.
+    /// Reads one page of the command's query, with its parameters (named or <c>$1</c>), connection and transaction.
     /// The command becomes the page's query: make a new one for the next page.
     /// </summary>
     /// <typeparam name="T">The row.</typeparam>
@@ -56,7 +56,9 @@ public static class NpgsqlPageExtensions
         ArgumentNullException.ThrowIfNull(command);
         ArgumentNullException.ThrowIfNull(keyset);
         ArgumentNullException.ThrowIfNull(read);
-        KeysetSql sql = keyset.ToSql(command.CommandText, request);
+        int own = command.Parameters.Count;
+        bool named = own > 0 && command.Parameters.Any(parameter => parameter.ParameterName.Length > 0);
+        KeysetSql sql = keyset.SqlWith(named ? Placeholders.Named : Placeholders.Numbered(own), command.CommandText, request);
         command.CommandText = sql.Text;
         foreach (NpgsqlParameter parameter in sql.Parameters)
         {

@@ -69,6 +69,29 @@ public sealed class KeysetTests(PostgresServer postgres)
         Assert.Equal([5000L, 1000L, 999L], page.Items);
     }
 
+    [Theory]
+    [InlineData("select id from users where id <> @a and id <> @b", "a", "b")]
+    [InlineData("select id from users where id <> $1 and id <> $2", "", "")]
+    public async Task A_commands_own_parameters_are_named_or_numbered(string query, string a, string b)
+    {
+        Keyset<long> keyset = Keyset.For<long>().Ascending("id", x => x);
+        await using NpgsqlCommand command = postgres.DataSource.CreateCommand(query);
+        command.Parameters.Add(new NpgsqlParameter<long>(a, 8));
+        command.Parameters.Add(new NpgsqlParameter<long>(b, 10));
+        Page<long> page = await command.QueryPageAsync(keyset, new PageRequest(3, keyset.CursorFor(7)), r => r.GetInt64(0));
+        Assert.Equal([9L, 11L, 12L], page.Items);
+    }
+
+    [Fact]
+    public void Expressions_and_delegates_give_one_result()
+    {
+        Keyset<User> expressions = Keyset.For<User>().Descending(u => u.CreatedAt).Ascending(u => u.Id);
+        Keyset<User> delegates = Keyset.For<User>().Descending("created_at", u => u.CreatedAt).Ascending("id", u => u.Id);
+        string cursor = expressions.CursorFor(new User { Id = 7, CreatedAt = DateTime.UnixEpoch });
+        Assert.Equal(cursor, delegates.CursorFor(new User { Id = 7, CreatedAt = DateTime.UnixEpoch }));
+        Assert.Equal(expressions.ToSql("select 1", new PageRequest(20, cursor)).Text, delegates.ToSql("select 1", new PageRequest(20, cursor)).Text);
+    }
+
     [Fact]
     public async Task A_numeric_beyond_decimal_is_kept_as_text()
     {

@@ -75,6 +75,27 @@ public sealed class PlanTests(PostgresServer postgres, BigTable table) : IClassF
         Assert.NotNull(plan.WhyItIsBad(PageSize));
     }
 
+    /// <summary>Of a LIMIT it does not know Postgres assumes a tenth of the rows: the generic plan looks dear, and each execution is planned anew.</summary>
+    [Theory]
+    [InlineData(false, true)]
+    [InlineData(true, false)]
+    public async Task A_prepared_page_keeps_its_plan_because_its_LIMIT_is_a_literal(bool limitAsParameter, bool keepsItsPlan)
+    {
+        Keyset<BigRow> keyset = Shapes["one direction"].Keyset;
+        await using NpgsqlConnection connection = await postgres.DataSource.OpenConnectionAsync();
+        KeysetSql sql = keyset.ToSql(Everything, new PageRequest(PageSize, keyset.CursorFor(Row(500_005))));
+        await using var page = new NpgsqlCommand(limitAsParameter ? sql.Text.Replace("LIMIT 51", "LIMIT @limit", StringComparison.Ordinal) : sql.Text, connection);
+        page.Parameters.AddRange(sql.Parameters.Append(new NpgsqlParameter<int>("limit", PageSize + 1)).Take(limitAsParameter ? 4 : 3).ToArray());
+        await page.PrepareAsync();
+        for (int i = 0; i < 10; i++)
+        {
+            await page.ExecuteNonQueryAsync();
+        }
+        await using var plans = new NpgsqlCommand("select sum(generic_plans) from pg_prepared_statements where statement like '%keyset_rows%' and statement not like '%pg_prepared%'", connection);
+        Assert.Equal(keepsItsPlan, (decimal)(await plans.ExecuteScalarAsync())! > 0);
+        await page.UnprepareAsync();
+    }
+
     private async Task AssertSeeksAsync(string sql, IReadOnlyList<NpgsqlParameter> parameters)
     {
         Assert.NotNull(table);

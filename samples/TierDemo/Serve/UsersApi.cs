@@ -1,6 +1,8 @@
 using System.Text.Json;
+using Microsoft.AspNetCore.Http.Extensions;
 using Microsoft.Extensions.Caching.Hybrid;
 using Scaling.Caching;
+using Scaling.Pagination;
 using TierDemo.Users;
 
 namespace TierDemo.Serve;
@@ -36,6 +38,11 @@ internal static class UsersApi
             page = (query.Page ?? (cache is null && query.Cursor is null ? 1 : null)) is { } number
                 ? await users.OffsetPageAsync(number, query.Limit, cancellationToken)
                 : await users.PageAsync(query.Cursor, query.Limit, cancellationToken);
+        }
+
+        if (query.Page is null && page.NextCursor is not null)
+        {
+            context.Response.Headers.Link = LinkHeader.For(context.Request.GetEncodedPathAndQuery(), page.NextCursor, after: "cursor");
         }
 
         return Results.Json(page, UserJson.Default.UserPage);

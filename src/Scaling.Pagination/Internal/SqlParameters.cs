@@ -5,7 +5,7 @@ namespace Scaling.Pagination.Internal;
 internal static class SqlParameters
 {
     /// <summary>The cursor's values; a NULL is written into the text instead.</summary>
-    public static NpgsqlParameter[] Of<T>(Keyset<T> keyset, KeyPosition? position)
+    public static NpgsqlParameter[] Of<T>(Keyset<T> keyset, KeyPosition? position, Placeholders placeholders)
     {
         var parameters = new List<NpgsqlParameter>(keyset.Columns.Length);
         KeyValue?[] values = position?.Values ?? [];
@@ -14,7 +14,7 @@ internal static class SqlParameters
             if (values[i] is { } value)
             {
                 keyset.Columns[i].EnsureStorable(value);
-                parameters.Add(keyset.Columns[i].ToParameter(SqlTails.ParameterName(i), value));
+                parameters.Add(keyset.Columns[i].ToParameter(placeholders.Name(i), value));
             }
         }
         return [.. parameters];

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Scaling.Pagination.Internal;
 
-/// <summary>Everything after the base query. It depends on the shape alone: direction, inclusive, which values are NULL, and size.</summary>
+/// <summary>Everything after the base query. It depends on the shape alone: direction, inclusive, which values are NULL, size and placeholders.</summary>
 /// <remarks>
 /// The limit is a literal: of a parameter Postgres assumes a tenth of the table, so a prepared statement's generic plan
 /// looks dear to it and it plans every page anew.
@@ -13,15 +13,13 @@ internal sealed class SqlTails(SqlColumn[] columns)
     public const string Rows = "keyset_rows";
     private const int MaxCached = 1_000; // a caller may come with any size; beyond this the text is written each time
 
-    private readonly ConcurrentDictionary<(ulong Shape, int Size), string> _tails = new();
-
-    public static string ParameterName(int column) => $"keyset_{column}";
+    private readonly ConcurrentDictionary<(ulong Shape, int Size, Placeholders Placeholders), string> _tails = new();
 
     /// <summary>The whole statement. NOT MATERIALIZED puts the base query in place, so that each segment seeks in its tables.</summary>
-    public string Complete(string query, PageRequest request, KeyPosition? position) =>
-        $"WITH {Rows} AS NOT MATERIALIZED (\n{query.AsSpan().Trim().TrimEnd(';')}\n)\n{Tail(request, position)}";
+    public string Complete(string query, PageRequest request, KeyPosition? position, Placeholders placeholders) =>
+        $"WITH {Rows} AS NOT MATERIALIZED (\n{query.AsSpan().Trim().TrimEnd(';')}\n)\n{Tail(request, position, placeholders)}";
 
-    private string Tail(PageRequest request, KeyPosition? position)
+    private string Tail(PageRequest request, KeyPosition? position, Placeholders placeholders)
     {
         ulong shape = request.Backward ? 1UL : 0;
         if (position is { } at)
@@ -32,19 +30,20 @@ internal sealed class SqlTails(SqlColumn[] columns)
                 shape |= at.Values[i] is null ? 8UL << i : 0;
             }
         }
-        if (_tails.TryGetValue((shape, request.Size), out string? tail))
+        var key = (shape, request.Size, placeholders);
+        if (_tails.TryGetValue(key, out string? tail))
         {
             return tail;
         }
-        tail = Write(request.Backward, position, request.Size + 1);
+        tail = Write(request.Backward, position, request.Size + 1, placeholders);
         if (_tails.Count < MaxCached)
         {
-            _tails.TryAdd((shape, request.Size), tail);
+            _tails.TryAdd(key, tail);
         }
         return tail;
     }
 
-    private string Write(bool backward, KeyPosition? start, int limit)
+    private string Write(bool backward, KeyPosition? start, int limit, Placeholders placeholders)
     {
         KeyOrder[] order = Array.ConvertAll(columns, column => column.Order.Facing(backward));
         string ordered = $" ORDER BY {string.Join(", ", columns.Select((column, i) => OrderTerm(column, order[i])))} LIMIT {limit}";
@@ -53,16 +52,17 @@ internal sealed class SqlTails(SqlColumn[] columns)
             return $"SELECT * FROM {Rows}{ordered}";
         }
         List<Segment> segments = Segments.After(order, position.IsNull, position.Inclusive, rowComparison: true);
-        IEnumerable<string> selects = segments.Select(segment => $"SELECT * FROM {Rows} WHERE {Where(segment, order, position)}{ordered}");
+        string[] values = Values(position, placeholders);
+        IEnumerable<string> selects = segments.Select(segment => $"SELECT * FROM {Rows} WHERE {Where(segment, order, position, values)}{ordered}");
         return segments.Count == 1 ? selects.Single() : $"SELECT * FROM (\n({string.Join(")\nUNION ALL\n(", selects)})\n) AS {Rows}{ordered}";
     }
 
-    private string Where(Segment segment, KeyOrder[] order, KeyPosition position)
+    private string Where(Segment segment, KeyOrder[] order, KeyPosition position, string[] values)
     {
         var where = new StringBuilder();
         for (int i = 0; i < segment.Start; i++)
         {
-            where.Append(Column(i)).Append(position.Values[i] is null ? " IS NULL" : $" = {Value(i)}").Append(" AND ");
+            where.Append(Column(i)).Append(position.Values[i] is null ? " IS NULL" : $" = {values[i]}").Append(" AND ");
         }
         string name = Column(segment.Start);
         return segment.Step switch
@@ -70,7 +70,7 @@ internal sealed class SqlTails(SqlColumn[] columns)
             Step.IsNull => where.Append(name).Append(" IS NULL").ToString(),
             Step.IsNotNull => where.Append(name).Append(" IS NOT NULL").ToString(),
             _ => where.Append(Row(segment, Column)).Append(order[segment.Start].Descending ? " <" : " >")
-                .Append(segment.Step == Step.PastOrAt ? "= " : " ").Append(Row(segment, Value)).ToString(),
+                .Append(segment.Step == Step.PastOrAt ? "= " : " ").Append(Row(segment, i => values[i])).ToString(),
         };
     }
 
@@ -82,7 +82,16 @@ internal sealed class SqlTails(SqlColumn[] columns)
 
     private string Column(int i) => Identifier.Quote(columns[i].Name);
 
-    private string Value(int i) => columns[i].Type is { } type ? $"CAST(@{ParameterName(i)} AS {type})" : $"@{ParameterName(i)}";
+    private string[] Values(KeyPosition position, Placeholders placeholders)
+    {
+        var values = new string[columns.Length];
+        for (int i = 0, parameter = 0; i < columns.Length; i++)
+        {
+            string placeholder = position.Values[i] is null ? "NULL" : placeholders.Text(i, parameter++);
+            values[i] = columns[i].Type is { } type ? $"CAST({placeholder} AS {type})" : placeholder;
+        }
+        return values;
+    }
 
     private static string OrderTerm(SqlColumn column, KeyOrder order) =>
         Identifier.Quote(column.Name)
