@@ -6,7 +6,7 @@ using Npgsql;
 namespace Scaling.Benchmarks;
 
 /// <summary>A Postgres of its own with ten million posts, three to a second, indexed for one direction and for mixed ones.</summary>
-internal sealed partial class PaginationTable(LocalPostgres server, NpgsqlDataSource source) : IAsyncDisposable
+internal sealed partial class PaginationTable(LocalPostgres server, NpgsqlDataSource source, int backend) : IAsyncDisposable
 {
     public const int Rows = 10_000_000;
     public const string All = "select id, title, created_at from posts";
@@ -16,7 +16,10 @@ internal sealed partial class PaginationTable(LocalPostgres server, NpgsqlDataSo
     public static async Task<PaginationTable> CreateAsync()
     {
         LocalPostgres server = await LocalPostgres.StartAsync();
-        var table = new PaginationTable(server, NpgsqlDataSource.Create(server.ConnectionString + ";Max Auto Prepare=100;Command Timeout=600"));
+        NpgsqlDataSource source = NpgsqlDataSource.Create(server.ConnectionString + ";Max Auto Prepare=100;Command Timeout=600;Maximum Pool Size=1");
+        await using NpgsqlConnection only = await source.OpenConnectionAsync();
+        var table = new PaginationTable(server, source, only.ProcessID);
+        await only.CloseAsync();
         await table.ExecuteAsync("create table posts (id bigint not null, title text not null, created_at timestamptz not null)");
         await table.ExecuteAsync($"insert into posts select i, 'post ' || i, timestamptz '2026-01-01' + (i / 3) * interval '1 second' from generate_series(1, {Rows}) i");
         await table.ExecuteAsync("create index on posts (created_at, id); create index on posts (created_at desc, id)");
@@ -52,6 +55,10 @@ internal sealed partial class PaginationTable(LocalPostgres server, NpgsqlDataSo
         }
         return 0;
     }
+
+    /// <summary>CPU time of the one backend so far (Linux: schedstat counts nanoseconds).</summary>
+    public TimeSpan BackendCpu() =>
+        TimeSpan.FromMicroseconds(long.Parse(File.ReadAllText($"/proc/{backend}/schedstat").Split(' ')[0], CultureInfo.InvariantCulture) / 1000.0);
 
     public async Task ExecuteAsync(string sql)
     {

@@ -6,14 +6,6 @@ using Scaling.Pagination;
 
 namespace Scaling.Benchmarks;
 
-/// <summary>One way to read one page, and the SQL it sends.</summary>
-internal sealed record PaginationWay(string Order, int Depth, string How, Func<Task> RunAsync, string Sql, IReadOnlyList<NpgsqlParameter> Parameters)
-{
-    public List<double> Milliseconds { get; } = [];
-
-    public double Median => PaginationWays.Quantile(Milliseconds, 0.5);
-}
-
 /// <summary>The ways to the page of 20 after some depth: by hand, ours, what others generate, OFFSET.</summary>
 internal sealed class PaginationWays(PaginationTable table)
 {
@@ -23,8 +15,6 @@ internal sealed class PaginationWays(PaginationTable table)
     // One direction: a row comparison. Mixed: two index ranges.
     private static readonly Keyset<Post> Same = Keyset.For<Post>().Descending(p => p.CreatedAt).Descending(p => p.Id);
     private static readonly Keyset<Post> Both = Keyset.For<Post>().Descending(p => p.CreatedAt).Ascending(p => p.Id);
-
-    public static double Quantile(IEnumerable<double> values, double share) => values.Order().ToArray() is { Length: > 0 } sorted ? sorted[(int)(share * (sorted.Length - 1))] : double.NaN;
 
     public async Task<PaginationWay[]> ToPageAsync(string order, int depth)
     {
@@ -43,12 +33,12 @@ internal sealed class PaginationWays(PaginationTable table)
         KeysetSql sql = keyset.ToSql(All, request);
         return
         [
-            new(order, depth, Hand, () => table.ReadAsync(hand, At()), hand, At()),
-            new(order, depth, Ours, () => table.Source.QueryPageAsync(All, keyset, request, Post.Read), sql.Text, sql.Parameters),
+            new(Hand, () => table.ReadAsync(hand, At()), hand, At(), order, depth),
+            new(Ours, () => table.Source.QueryPageAsync(All, keyset, request, Post.Read), sql.Text, sql.Parameters, order, depth),
             await EfAsync(order, depth, EfHand, posts => HandWritten(posts, mixed, at).ToListAsync()),
             await EfAsync(order, depth, EfOurs, posts => posts.ToPageAsync(keyset, request)),
-            new(order, depth, Or, () => table.ReadAsync(or, At()), or, At()),
-            new(order, depth, Offset, () => table.ReadAsync(offset), offset, []),
+            new(Or, () => table.ReadAsync(or, At()), or, At(), order, depth),
+            new(Offset, () => table.ReadAsync(offset), offset, [], order, depth),
         ];
     }
 
@@ -58,7 +48,7 @@ internal sealed class PaginationWays(PaginationTable table)
         DbContextOptions<PostContext> captured = new DbContextOptionsBuilder<PostContext>().UseNpgsql(table.Source).AddInterceptors(capture).Options;
         DbContextOptions<PostContext> options = new DbContextOptionsBuilder<PostContext>().UseNpgsql(table.Source).Options;
         await RunAsync(captured);
-        return new(order, depth, how, () => RunAsync(options), capture.Text, capture.Parameters);
+        return new(how, () => RunAsync(options), capture.Text, capture.Parameters, order, depth);
 
         async Task RunAsync(DbContextOptions<PostContext> with)
         {
