@@ -29,33 +29,49 @@ internal sealed record PaginationWay(string How, Func<Task> RunAsync, string Sql
 internal static class PaginationRun
 {
     private const int RunsPerBlock = 10;
-    private const double SlowBlock = 2; // ms: then a block is one run
-    private const double SlowBudget = 3_000; // ms a slow way may take in all
+    private static readonly TimeSpan Slow = TimeSpan.FromMilliseconds(2); // measured apart: it leaves cold caches to whoever comes next
+    private static readonly TimeSpan SlowBudget = TimeSpan.FromSeconds(3);
 
     public static double Quantile(IEnumerable<double> values, double share) => values.Order().ToArray() is { Length: > 0 } sorted ? sorted[(int)(share * (sorted.Length - 1))] : double.NaN;
 
-    public static async Task MeasureAsync(PaginationTable table, IReadOnlyList<PaginationWay> ways, int rounds)
+    public static async Task MeasureAsync(PaginationTable table, IEnumerable<PaginationWay> ways, int rounds)
     {
+        var fast = new List<PaginationWay>();
         foreach (PaginationWay way in ways)
         {
-            // Compile, connect, prepare.
-            for (long start = Stopwatch.GetTimestamp(), i = 0; i < 200 && (i < 2 || Stopwatch.GetElapsedTime(start).TotalSeconds < 2); i++)
+            if (await WarmUpAsync(way) < Slow)
             {
-                await way.RunAsync();
+                fast.Add(way);
+                continue;
+            }
+            for (long start = Stopwatch.GetTimestamp(); way.Samples.Count < 3 || (way.Samples.Count < 20 && Stopwatch.GetElapsedTime(start) < SlowBudget);)
+            {
+                way.Samples.Add(await BlockAsync(table, way, runs: 1));
             }
         }
+        var random = new Random(1);
+        PaginationWay[] order = [.. fast];
         for (int round = 0; round < rounds; round++)
         {
-            for (int i = 0; i < ways.Count; i++)
+            random.Shuffle(order); // nobody always follows the same way
+            foreach (PaginationWay way in order)
             {
-                PaginationWay way = ways[(i + round) % ways.Count];
-                bool slow = way.Samples.Count > 0 && way.Samples[0].Ms > SlowBlock;
-                if (!slow || way.Samples.Count < 3 || way.Samples.Sum(sample => sample.Ms) < SlowBudget)
-                {
-                    way.Samples.Add(await BlockAsync(table, way, slow ? 1 : RunsPerBlock));
-                }
+                way.Samples.Add(await BlockAsync(table, way, RunsPerBlock));
             }
         }
+    }
+
+    /// <summary>Compiles, connects, prepares; returns the time of the last run.</summary>
+    private static async Task<TimeSpan> WarmUpAsync(PaginationWay way)
+    {
+        TimeSpan last = default;
+        for (long start = Stopwatch.GetTimestamp(), i = 0; i < 300 && (i < 2 || Stopwatch.GetElapsedTime(start).TotalSeconds < 2); i++)
+        {
+            long run = Stopwatch.GetTimestamp();
+            await way.RunAsync();
+            last = Stopwatch.GetElapsedTime(run);
+        }
+        return last;
     }
 
     private static async Task<PaginationSample> BlockAsync(PaginationTable table, PaginationWay way, int runs)

@@ -17,7 +17,8 @@ public class ServeTests
         Assert.Equal(Enumerable.Range(1, 20), Ids(first));
         string cursor = first.RootElement.GetProperty("nextCursor").GetString()!;
         Assert.Equal(Enumerable.Range(21, 20), Ids(await GetAsync(tier, $"/api/users?cursor={cursor}&limit=20")));
-        Assert.Equal($"</api/users?limit=20&cursor={cursor}>; rel=\"next\"", (await tier.SendAsync(HttpMethod.Get, "/api/users?limit=20")).Headers.GetValues("Link").Single());
+        using HttpResponseMessage linked = await tier.Client.GetAsync(new Uri("/api/users?limit=20", UriKind.Relative));
+        Assert.Equal($"</api/users?limit=20&cursor={cursor}>; rel=\"next\"", linked.Headers.GetValues("Link").Single());
         Assert.Equal(Enumerable.Range(981, 20), Ids(await GetAsync(tier, "/api/users?cursor=980&limit=20")));
         Assert.Equal(Enumerable.Range(981, 20), Ids(await GetAsync(tier, "/api/users?page=50&limit=20")));
         Assert.Equal("User 1", (await GetAsync(tier, "/api/users/1")).RootElement.GetProperty("name").GetString());
