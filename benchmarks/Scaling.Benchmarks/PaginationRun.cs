@@ -61,17 +61,18 @@ internal static class PaginationRun
         }
     }
 
-    /// <summary>Compiles, connects, prepares; returns the time of the last run.</summary>
+    /// <summary>Compiles, connects, prepares; returns the time of the fastest run.</summary>
     private static async Task<TimeSpan> WarmUpAsync(PaginationWay way)
     {
-        TimeSpan last = default;
+        TimeSpan fastest = TimeSpan.MaxValue;
         for (long start = Stopwatch.GetTimestamp(), i = 0; i < 300 && (i < 2 || Stopwatch.GetElapsedTime(start).TotalSeconds < 2); i++)
         {
             long run = Stopwatch.GetTimestamp();
             await way.RunAsync();
-            last = Stopwatch.GetElapsedTime(run);
+            TimeSpan took = Stopwatch.GetElapsedTime(run);
+            fastest = took < fastest ? took : fastest;
         }
-        return last;
+        return fastest;
     }
 
     private static async Task<PaginationSample> BlockAsync(PaginationTable table, PaginationWay way, int runs)
