@@ -3,6 +3,7 @@ using Microsoft.Extensions.Time.Testing;
 using Polly;
 using Polly.CircuitBreaker;
 using Polly.RateLimiting;
+using Scaling.Resilience.Internal;
 
 namespace Scaling.Resilience.Tests;
 
@@ -37,10 +38,10 @@ public class AdaptiveConcurrencyTests
 
         Assert.False(await low);
         Assert.False(await Enter(limiter, CallPriority.Low));
-        limiter.Leave(limiter.Now, CallOutcome.Served);
+        limiter.Leave(limiter.Now, CallVerdict.Success);
         Assert.True(await high);
         Assert.False(normal.IsCompleted);
-        limiter.Leave(limiter.Now, CallOutcome.Served);
+        limiter.Leave(limiter.Now, CallVerdict.Success);
         Assert.True(await normal);
     }
 
@@ -58,7 +59,7 @@ public class AdaptiveConcurrencyTests
 
         Task<bool> older = Enter(limiter, CallPriority.Normal);
         Task<bool> newest = Enter(limiter, CallPriority.Normal);
-        limiter.Leave(limiter.Now, CallOutcome.Served);
+        limiter.Leave(limiter.Now, CallVerdict.Success);
 
         Assert.True(await newest);
         Assert.False(older.IsCompleted);
@@ -75,7 +76,7 @@ public class AdaptiveConcurrencyTests
 
         await cancel.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => cancelled);
-        limiter.Leave(limiter.Now, CallOutcome.Served);
+        limiter.Leave(limiter.Now, CallVerdict.Success);
 
         Assert.True(await next);
         Assert.Equal(1, limiter.InFlight);
@@ -115,7 +116,7 @@ public class AdaptiveConcurrencyTests
                 await Task.Yield();
                 Interlocked.Decrement(ref inside);
                 Interlocked.Increment(ref served);
-                limiter.Leave(limiter.Now, CallOutcome.Served);
+                limiter.Leave(limiter.Now, CallVerdict.Success);
             }
         })));
 
@@ -153,10 +154,11 @@ public class AdaptiveConcurrencyTests
         Assert.Empty(seen.Samples);
         await Run(pipeline, new TimeoutException());
         await Run(pipeline, new InvalidOperationException("as Npgsql does", new TimeoutException()));
+        await Run(pipeline, new TaskCanceledException("as HttpClient does", new TimeoutException()));
         await Run(pipeline, new IOException());
         await Run(pipeline, null);
 
-        Assert.Equal([true, true, false, false], seen.Samples.Select(s => s.Dropped));
+        Assert.Equal([true, true, true, false, false], seen.Samples.Select(s => s.Dropped));
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using FsCheck.Xunit;
 using Microsoft.Extensions.Time.Testing;
 using Polly;
+using Scaling.Resilience.Internal;
 
 namespace Scaling.Resilience.Tests;
 
@@ -30,7 +31,7 @@ public class ThrottleTests
             now += TimeSpan.FromMilliseconds(wait);
             while (running.TryPeek(out var call) && call.Due <= now)
             {
-                machine.Report(running.Dequeue().Ticket, accepted: true, call.Due);
+                machine.Report(running.Dequeue().Ticket, CallVerdict.Success, call.Due);
             }
         }
 

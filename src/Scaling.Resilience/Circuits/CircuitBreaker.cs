@@ -5,20 +5,23 @@ using Scaling.Resilience.Internal;
 
 namespace Scaling.Resilience;
 
-internal sealed class CircuitBreaker : ResilienceStrategy, IDisposable
+internal sealed class CircuitBreaker : GateStrategy<int>, IDisposable
 {
     private readonly Lock _lock = new();
     private readonly CircuitMachine _machine;
     private readonly ProbingCircuitBreakerOptions _options;
-    private readonly MonotonicClock _clock;
+    private readonly CoarseClock _clock;
+    private readonly TimeProvider _timeProvider;
     private readonly ResilienceStrategyTelemetry _telemetry;
     private readonly CancellationTokenSource _disposed = new();
 
     public CircuitBreaker(ProbingCircuitBreakerOptions options, TimeProvider timeProvider, ResilienceStrategyTelemetry telemetry)
+        : base(options.IsFailure)
     {
         _options = options;
         _machine = new CircuitMachine(options);
-        _clock = new MonotonicClock(timeProvider);
+        _clock = new CoarseClock(timeProvider);
+        _timeProvider = timeProvider;
         _telemetry = telemetry;
         ResilienceMetrics.Circuits.Add(this);
     }
@@ -34,57 +37,24 @@ internal sealed class CircuitBreaker : ResilienceStrategy, IDisposable
         ResilienceMetrics.Circuits.Remove(this);
     }
 
-    protected override async ValueTask<Outcome<TResult>> ExecuteCore<TResult, TState>(
-        Func<ResilienceContext, TState, ValueTask<Outcome<TResult>>> callback, ResilienceContext context, TState state)
+    protected override bool TryEnter(out int ticket)
     {
-        int generation;
-        bool entered;
         lock (_lock)
         {
-            entered = _machine.TryEnter(_clock.Now);
-            generation = _machine.Generation;
+            bool entered = _machine.TryEnter(_clock.Now);
+            ticket = _machine.Generation;
+            return entered;
         }
-
-        if (!entered)
-        {
-            return Outcome.FromException<TResult>(Reject());
-        }
-
-        Outcome<TResult> outcome;
-        try
-        {
-            outcome = await callback(context, state).ConfigureAwait(context.ContinueOnCapturedContext);
-        }
-#pragma warning disable CA1031 // an outcome carries any exception; the verdict must be given whatever it is
-        catch (Exception exception)
-#pragma warning restore CA1031 // see above
-        {
-            outcome = Outcome.FromException<TResult>(exception);
-        }
-
-        Report(context, generation, Judge(outcome));
-        return outcome;
     }
 
-    private CallVerdict Judge<TResult>(Outcome<TResult> outcome)
-    {
-        if (outcome.Exception.IsCancellation())
-        {
-            return CallVerdict.Nothing;
-        }
-
-        bool failed = _options.IsFailure is { } isFailure ? isFailure(outcome.AsObject()) : outcome.Exception is not null;
-        return failed ? CallVerdict.Failure : CallVerdict.Success;
-    }
-
-    private void Report(ResilienceContext context, int generation, CallVerdict verdict)
+    protected override void Leave(int ticket, CallVerdict verdict, ResilienceContext context)
     {
         CircuitState before, after;
         int reached;
         lock (_lock)
         {
             before = _machine.State;
-            _machine.Report(generation, verdict, _clock.Now);
+            _machine.Report(ticket, verdict, _clock.Now);
             after = _machine.State;
             reached = _machine.Generation;
         }
@@ -102,6 +72,14 @@ internal sealed class CircuitBreaker : ResilienceStrategy, IDisposable
         }
     }
 
+    protected override ExecutionRejectedException Reject(ResilienceContext context)
+    {
+        ResilienceMetrics.Rejected("circuit_breaker", Name, "open");
+        var exception = new BrokenCircuitException("The circuit is open: the dependency failed and has not yet answered a probe.", _options.BreakDuration);
+        _telemetry.SetTelemetrySource(exception);
+        return exception;
+    }
+
     private async Task ProbeAsync(RecoveryProber prober, int generation)
     {
         CancellationToken disposed;
@@ -114,20 +92,12 @@ internal sealed class CircuitBreaker : ResilienceStrategy, IDisposable
             return;
         }
 
-        if (await prober.RecoverAsync(_clock.TimeProvider, disposed).ConfigureAwait(false))
+        if (await prober.RecoverAsync(_timeProvider, disposed).ConfigureAwait(false))
         {
             lock (_lock)
             {
                 _machine.Recovered(generation, _clock.Now);
             }
         }
-    }
-
-    private BrokenCircuitException Reject()
-    {
-        ResilienceMetrics.Rejected("circuit_breaker", Name, "open");
-        var exception = new BrokenCircuitException("The circuit is open: the dependency failed and has not yet answered a probe.", _options.BreakDuration);
-        _telemetry.SetTelemetrySource(exception);
-        return exception;
     }
 }

@@ -9,14 +9,6 @@ internal enum CircuitState
     Open,
 }
 
-/// <summary>What a finished call says about the dependency.</summary>
-internal enum CallVerdict
-{
-    Success,
-    Failure,
-    Nothing,
-}
-
 /// <summary>
 /// The rules of a circuit. Pure: the caller brings the time and the lock.
 /// Every change of state begins a new generation; a verdict of an earlier generation changes nothing.

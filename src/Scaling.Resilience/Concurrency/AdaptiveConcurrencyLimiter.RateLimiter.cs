@@ -127,7 +127,7 @@ public sealed partial class AdaptiveConcurrencyLimiter
         protected override void Dispose(bool disposing)
         {
             base.Dispose(disposing);
-            Interlocked.Exchange(ref _limiter, null)?.Leave(_entered, CallOutcome.Served);
+            Interlocked.Exchange(ref _limiter, null)?.Leave(_entered, CallVerdict.Success);
         }
     }
 }

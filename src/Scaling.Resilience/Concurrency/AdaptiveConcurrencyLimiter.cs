@@ -123,15 +123,15 @@ public sealed partial class AdaptiveConcurrencyLimiter : RateLimiter
 
     /// <summary>Gives a permit back, learns from the call, and wakes who may run now.</summary>
     /// <param name="entered">The limiter's <see cref="Now"/> when the permit was got.</param>
-    /// <param name="outcome">What the call says about the server.</param>
-    internal void Leave(TimeSpan entered, CallOutcome outcome)
+    /// <param name="verdict">What the call says about the server.</param>
+    internal void Leave(TimeSpan entered, CallVerdict verdict)
     {
         lock (_lock)
         {
-            TimeSpan now = _clock.Now;
-            if (outcome != CallOutcome.Ignored)
+            TimeSpan now = _clock.Now; // in here: the algorithm is promised samples in order
+            if (verdict != CallVerdict.Nothing)
             {
-                _algorithm.OnSample(new ConcurrencySample(now, now - entered, _inFlight, outcome == CallOutcome.Overload));
+                _algorithm.OnSample(new ConcurrencySample(now, now - entered, _inFlight, verdict == CallVerdict.Failure));
             }
 
             _inFlight--;
@@ -208,17 +208,4 @@ public sealed partial class AdaptiveConcurrencyLimiter : RateLimiter
         _refused++;
         waiter.Finish(granted: false);
     }
-}
-
-/// <summary>What a finished call says about the server behind a limiter.</summary>
-internal enum CallOutcome
-{
-    /// <summary>It was served, well or badly: its time counts.</summary>
-    Served,
-
-    /// <summary>It timed out or was refused.</summary>
-    Overload,
-
-    /// <summary>Its caller gave up: it says nothing.</summary>
-    Ignored,
 }

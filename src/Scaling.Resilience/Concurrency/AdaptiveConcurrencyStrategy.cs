@@ -8,7 +8,7 @@ using Scaling.Resilience.Internal;
 namespace Scaling.Resilience;
 
 internal sealed class AdaptiveConcurrencyStrategy(AdaptiveConcurrencyLimiter limiter, bool ownsLimiter, ResilienceStrategyTelemetry telemetry)
-    : ResilienceStrategy, IDisposable
+    : GateStrategy<TimeSpan>(limiter.Options.IsOverload), IDisposable
 {
     public void Dispose()
     {
@@ -18,62 +18,30 @@ internal sealed class AdaptiveConcurrencyStrategy(AdaptiveConcurrencyLimiter lim
         }
     }
 
-    protected override async ValueTask<Outcome<TResult>> ExecuteCore<TResult, TState>(
-        Func<ResilienceContext, TState, ValueTask<Outcome<TResult>>> callback, ResilienceContext context, TState state)
+    protected override bool TryEnter(out TimeSpan ticket)
     {
-        if (!limiter.TryEnter())
-        {
-            CallPriority priority = context.Properties.GetValue(CallProperties.Priority, CallPriority.Normal);
-            bool granted;
-            try
-            {
-                granted = await limiter.EnterAsync(priority, context.CancellationToken).ConfigureAwait(context.ContinueOnCapturedContext);
-            }
-            catch (OperationCanceledException cancelled)
-            {
-                return Outcome.FromException<TResult>(cancelled);
-            }
-
-            if (!granted)
-            {
-                return Outcome.FromException<TResult>(Reject(context));
-            }
-        }
-
-        TimeSpan entered = limiter.Now;
-        Outcome<TResult> outcome;
-        try
-        {
-            outcome = await callback(context, state).ConfigureAwait(context.ContinueOnCapturedContext);
-        }
-#pragma warning disable CA1031 // an outcome carries any exception; the permit must come back whatever it is
-        catch (Exception exception)
-#pragma warning restore CA1031 // see above
-        {
-            outcome = Outcome.FromException<TResult>(exception);
-        }
-
-        limiter.Leave(entered, Classify(outcome));
-        return outcome;
+        bool entered = limiter.TryEnter();
+        ticket = entered ? limiter.Now : default;
+        return entered;
     }
 
-    private CallOutcome Classify<TResult>(Outcome<TResult> outcome)
+    protected override async ValueTask<(bool Entered, TimeSpan Ticket)> EnterLaterAsync(ResilienceContext context)
     {
-        if (limiter.Options.IsOverload is { } predicate && predicate(outcome.AsObject()))
-        {
-            return CallOutcome.Overload;
-        }
-
-        return outcome.Exception switch
-        {
-            null => CallOutcome.Served,
-            OperationCanceledException or BrokenCircuitException or DeadlineExceededException or ThrottledException => CallOutcome.Ignored, // never reached the server, or was not waited for
-            TimeoutException or TimeoutRejectedException or RateLimiterRejectedException or { InnerException: TimeoutException } when limiter.Options.IsOverload is null => CallOutcome.Overload,
-            _ => CallOutcome.Served,
-        };
+        CallPriority priority = context.Properties.GetValue(CallProperties.Priority, CallPriority.Normal);
+        bool entered = await limiter.EnterAsync(priority, context.CancellationToken).ConfigureAwait(context.ContinueOnCapturedContext);
+        return (entered, limiter.Now);
     }
 
-    private RateLimiterRejectedException Reject(ResilienceContext context)
+    protected override void Leave(TimeSpan ticket, CallVerdict verdict, ResilienceContext context) => limiter.Leave(ticket, verdict);
+
+    // Turned away further in: the server never saw it.
+    protected override bool SaysNothing(Exception exception) =>
+        exception.IsCancellation() || exception is BrokenCircuitException or DeadlineExceededException or ThrottledException;
+
+    protected override bool IsFailure(Exception exception) =>
+        exception is TimeoutException or TimeoutRejectedException or RateLimiterRejectedException or { InnerException: TimeoutException };
+
+    protected override ExecutionRejectedException Reject(ResilienceContext context)
     {
         ResilienceMetrics.Rejected("adaptive_concurrency", limiter.Name, "limit");
         telemetry.Report(new(ResilienceEventSeverity.Warning, "OnAdaptiveConcurrencyRejected"), context, limiter.Limit);

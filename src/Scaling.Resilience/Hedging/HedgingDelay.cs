@@ -38,11 +38,13 @@ public sealed class HedgingDelay
 
     internal TimeSpan Now => _clock.Now;
 
-    internal void Record(TimeSpan elapsed)
+    /// <summary>An attempt that began at <paramref name="started"/> has succeeded.</summary>
+    internal void Record(TimeSpan started)
     {
+        TimeSpan now = _clock.Now;
         lock (_lock)
         {
-            _latencies.Record(_clock.Now, elapsed);
+            _latencies.Record(now, now - started);
             if (--_untilRefresh <= 0 && _latencies.Count >= Enough)
             {
                 _untilRefresh = Refresh;
@@ -54,11 +56,11 @@ public sealed class HedgingDelay
     // An attempt that lost the race was cut short: how long it would have taken is unknown. When it had already outlived the delay,
     // that is all the percentile needs to know; otherwise (a young hedge) it says nothing. Dropping both would forget exactly the
     // slow ones, and the delay would sink.
-    internal void RecordCancelled(TimeSpan elapsed)
+    internal void RecordCancelled(TimeSpan started)
     {
-        if (elapsed >= Current)
+        if (_clock.Now - started >= Current)
         {
-            Record(elapsed);
+            Record(started);
         }
     }
 }

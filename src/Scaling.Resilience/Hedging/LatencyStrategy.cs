@@ -1,26 +1,29 @@
 using Polly;
+using Scaling.Resilience.Internal;
 
 namespace Scaling.Resilience;
 
-/// <summary>Just inside the hedging: tells the delay how long each attempt took.</summary>
-internal sealed class LatencyStrategy(HedgingDelay delay) : ResilienceStrategy
+/// <summary>Just inside the hedging: lets everybody in, and tells the delay how long each attempt took.</summary>
+internal sealed class LatencyStrategy(HedgingDelay delay) : GateStrategy<TimeSpan>(isFailure: null)
 {
-    protected override async ValueTask<Outcome<TResult>> ExecuteCore<TResult, TState>(
-        Func<ResilienceContext, TState, ValueTask<Outcome<TResult>>> callback, ResilienceContext context, TState state)
+    protected override bool TryEnter(out TimeSpan ticket)
     {
-        TimeSpan started = delay.Now;
-        Outcome<TResult> outcome = await callback(context, state).ConfigureAwait(context.ContinueOnCapturedContext);
-        TimeSpan elapsed = delay.Now - started;
-        switch (outcome.Exception)
+        ticket = delay.Now;
+        return true;
+    }
+
+    protected override void Leave(TimeSpan ticket, CallVerdict verdict, ResilienceContext context)
+    {
+        switch (verdict)
         {
-            case null:
-                delay.Record(elapsed);
+            case CallVerdict.Success:
+                delay.Record(ticket);
                 break;
-            case OperationCanceledException:
-                delay.RecordCancelled(elapsed);
+            case CallVerdict.Nothing:
+                delay.RecordCancelled(ticket);
                 break;
         }
-
-        return outcome;
     }
+
+    protected override ExecutionRejectedException Reject(ResilienceContext context) => throw new InvalidOperationException("Nobody is turned away here.");
 }

@@ -8,7 +8,5 @@ internal readonly struct MonotonicClock(TimeProvider timeProvider)
     // TimeProvider.GetElapsedTime divides by the frequency on every call; strategies read the clock twice per request.
     private readonly double _ticksPerStamp = (double)TimeSpan.TicksPerSecond / timeProvider.TimestampFrequency;
 
-    public TimeProvider TimeProvider => timeProvider;
-
     public TimeSpan Now => new((long)((timeProvider.GetTimestamp() - _start) * _ticksPerStamp));
 }

@@ -19,7 +19,7 @@ public sealed class RetryBudget
 
     private readonly Lock _lock = new();
     private readonly SlidingSum _earned;
-    private readonly MonotonicClock _clock;
+    private readonly CoarseClock _clock;
     private readonly long _deposit;
     private readonly long _reserve;
 
@@ -33,7 +33,7 @@ public sealed class RetryBudget
         options.Validate();
         Name = options.Name;
         _earned = new SlidingSum(options.Window);
-        _clock = new MonotonicClock(timeProvider ?? TimeProvider.System);
+        _clock = new CoarseClock(timeProvider ?? TimeProvider.System);
         _deposit = (long)(options.Ratio * UnitsPerRetry);
         _reserve = (long)(options.ReservePerSecond * options.Window.TotalSeconds * UnitsPerRetry);
         ResilienceMetrics.Budgets.Add(this);

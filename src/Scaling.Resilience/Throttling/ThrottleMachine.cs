@@ -1,3 +1,5 @@
+using Scaling.Resilience.Internal;
+
 namespace Scaling.Resilience;
 
 /// <summary>
@@ -43,9 +45,9 @@ internal sealed class ThrottleMachine(AdaptiveThrottleOptions options)
     }
 
     /// <param name="ticket">From <see cref="TryEnter"/>.</param>
-    /// <param name="accepted">Whether the server took the call; null: the caller gave up, so the call never was.</param>
+    /// <param name="verdict">Whether the server took the call; nothing: the caller gave up, so the call never was.</param>
     /// <param name="now">The time.</param>
-    public void Report(long ticket, bool? accepted, TimeSpan now)
+    public void Report(long ticket, CallVerdict verdict, TimeSpan now)
     {
         Advance(now);
         if (_current - ticket >= SlotCount)
@@ -55,13 +57,13 @@ internal sealed class ThrottleMachine(AdaptiveThrottleOptions options)
 
         ref Slot slot = ref _slots[ticket % SlotCount];
         slot.Pending--;
-        switch (accepted)
+        switch (verdict)
         {
-            case null:
+            case CallVerdict.Nothing:
                 slot.Requests--;
                 _requests--;
                 break;
-            case true:
+            case CallVerdict.Success:
                 slot.Accepts++;
                 _accepts++;
                 break;

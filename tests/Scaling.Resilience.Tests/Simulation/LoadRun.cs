@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Time.Testing;
 using Polly;
+using Scaling.Resilience.Internal;
 
 namespace Scaling.Resilience.Tests.Simulation;
 
@@ -135,7 +136,7 @@ internal sealed class LoadRun : IDisposable
         Seconds[^1].Sent++;
         TimeSpan entered = _limiter?.Now ?? default;
         Outcome<int> outcome = await Server.CallAsync();
-        _limiter?.Leave(entered, CallOutcome.Served);
+        _limiter?.Leave(entered, CallVerdict.Success);
         _inBulkhead--;
         TimeSpan took = _time.GetUtcNow() - arrived;
         if (outcome.Exception is null && took <= Patience)
