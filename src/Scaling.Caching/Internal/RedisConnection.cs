@@ -22,25 +22,25 @@ internal sealed class RedisConnection(ConfigurationOptions configuration, RedisT
     /// <summary>True for a replica, whose loss takes nothing from us.</summary>
     public bool IsReplica(EndPoint endPoint) => _database?.Multiplexer.GetServer(endPoint) is { IsReplica: true };
 
-    /// <param name="anew">True asks the cluster; false takes what the client has learnt by itself.</param>
+    /// <summary>Learns from the client which nodes hold what.</summary>
+    /// <param name="nudge">True has the client ask the cluster anew if a node is away: it would not notice by itself who has taken that node's place.</param>
     /// <param name="epochKey">Turns a tag into its key.</param>
-    public async Task SurveyAsync(bool anew, Func<string, RedisKey> epochKey)
+    public async Task SurveyAsync(bool nudge, Func<string, RedisKey> epochKey)
     {
         IConnectionMultiplexer multiplexer = (await DatabaseAsync().ConfigureAwait(false)).Multiplexer;
-        IServer? server = multiplexer.GetServers().FirstOrDefault(static server => server is { IsConnected: true, ServerType: ServerType.Cluster });
-        if (server is null)
-        {
-            return;
-        }
-
-        ClusterConfiguration? cluster = anew ? await server.ClusterNodesAsync().ConfigureAwait(false) : server.ClusterConfiguration;
-        if (cluster is not null)
+        IServer[] servers = multiplexer.GetServers();
+        if (Array.Find(servers, static server => server is { IsConnected: true, ServerType: ServerType.Cluster })?.ClusterConfiguration is { } cluster)
         {
             topology.Update(cluster, tag => multiplexer.HashSlot(epochKey(tag)));
+            if (nudge && Array.Exists(servers, static server => !server.IsConnected))
+            {
+                _ = multiplexer.ConfigureAsync().ContinueWith(Observe, TaskScheduler.Default);     // takes as long as the dead node's timeouts
+            }
         }
     }
 
-    public async Task PingAsync(string node)
+    /// <summary>Proves that the node answers and, in a cluster, that it serves: it answers a PING before it does, and while the cluster is down.</summary>
+    public async Task PingAsync(string node, Func<string, RedisKey> epochKey)
     {
         IDatabase database = await DatabaseAsync().ConfigureAwait(false);
         if (topology.EndPointOf(node) is not { } endPoint)
@@ -49,11 +49,10 @@ internal sealed class RedisConnection(ConfigurationOptions configuration, RedisT
             return;
         }
 
-        // a node answers a PING before it serves, and while the cluster is down
-        RedisResult info = await database.Multiplexer.GetServer(endPoint).ExecuteAsync("CLUSTER", "INFO").ConfigureAwait(false);
-        if (!((string?)info ?? "").Contains("cluster_state:ok", StringComparison.Ordinal))
+        await database.Multiplexer.GetServer(endPoint).PingAsync().ConfigureAwait(false);
+        if (topology.Epochs.FirstOrDefault(epoch => topology.NodeOf(database.Multiplexer.HashSlot(epochKey(epoch))) == node) is { } own)
         {
-            throw new InvalidOperationException($"Redis node {node} answers but does not serve.");
+            await database.KeyExistsAsync(epochKey(own)).ConfigureAwait(false);
         }
     }
 

@@ -63,10 +63,9 @@ internal sealed class RedisStore : IStore
 
     public string EpochOf(string key) => _topology.IsCluster ? _topology.EpochOf(_connection.SlotOf(EntryKey(key))) : TagNames.All;
 
-    // the client learns of moved slots by itself, but late where a failing node is not asked any more: so a cluster is asked now and then
-    public Task SurveyAsync() => _connection.SurveyAsync(anew: Interlocked.Increment(ref _surveys) % 4 == 0, tag => TagKey(tag));
+    public Task SurveyAsync() => _connection.SurveyAsync(nudge: Interlocked.Increment(ref _surveys) % 4 == 0, tag => TagKey(tag));
 
-    public Task PingAsync(string node) => _connection.PingAsync(node);
+    public Task PingAsync(string node) => _connection.PingAsync(node, tag => TagKey(tag));
 
     public async Task<int> ListenAsync(bool prove)
     {

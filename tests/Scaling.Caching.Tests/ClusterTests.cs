@@ -1,0 +1,132 @@
+using LocalServices;
+using Microsoft.Extensions.Caching.Hybrid;
+using StackExchange.Redis;
+
+namespace Scaling.Caching.Tests;
+
+/// <summary>A real Redis Cluster of three masters: keys are routed, and a node that is away costs its own keys and no others.</summary>
+public sealed class ClusterTests(ClusterTests.Cluster cluster) : IClassFixture<ClusterTests.Cluster>
+{
+    private const int Keys = 60;
+    private static readonly HybridCacheEntryOptions PastMemory = new() { Flags = HybridCacheEntryFlags.DisableLocalCache };
+
+    [Fact]
+    public async Task Keys_tags_and_everything_reach_all_nodes()
+    {
+        string prefix = cluster.NewPrefix();
+        await using CacheAside a = await cluster.NodeAsync(prefix);
+        await using CacheAside b = await cluster.NodeAsync(prefix);
+        int[] loads = new int[Keys];
+        await ShareAsync(a, b, loads);
+
+        await a.InvalidateAsync("k7");
+        Assert.Equal(7, Assert.Single(await LoadedAsync(b, loads)));
+        await a.InvalidateTagAsync("odd");
+        Assert.Equal(Enumerable.Range(0, Keys).Where(i => i % 2 == 1), await LoadedAsync(b, loads));
+        await ShareAsync(a, b, loads);
+        Assert.Equal(CacheDelivery.Delivered, await a.InvalidateTagAsync("*"));
+        Assert.Equal(Keys, (await LoadedAsync(b, loads)).Length);
+    }
+
+    [Theory]
+    [InlineData("paused", 0)]
+    [InlineData("killed", 1)]
+    [InlineData("paused", 2)]
+    public async Task A_node_that_is_away_costs_its_own_keys_and_no_others(string how, int node)
+    {
+        await using var observation = new Observation();
+        string prefix = cluster.NewPrefix();
+        await using CacheAside a = await cluster.NodeAsync(prefix, observation.Services);
+        await using CacheAside b = await cluster.NodeAsync(prefix);
+        LocalRedis redis = cluster.Redis.Nodes[node];
+        int[] away = [.. Enumerable.Range(0, Keys).Where(i => cluster.NodeOf($"{prefix}v:k{i}") == node)];
+        int[] loads = new int[Keys];
+        await ShareAsync(a, b, loads);
+        Assert.NotEmpty(away);
+
+        await (how == "killed" ? redis.KillAsync() : Task.Run(redis.Pause));
+        try
+        {
+            await using (var load = new Load(a, callers: 20, burst: 200))
+            {
+                await Until.OpenAsync(a);
+                await load.MoreAsync(500);
+                Assert.Equal(0, load.Failures);
+            }
+
+            for (int i = 0; i < 5; i++)
+            {
+                Assert.Equal(away, await LoadedAsync(a, loads));
+            }
+
+            Assert.InRange(observation.Calls("timedout"), 0, 10);
+            await Until.TrueAsync(() => a.Remote!.DeafSince == long.MaxValue && b.Remote!.DeafSince == long.MaxValue, "both hear, by way of another node if need be");
+            int there = Enumerable.Range(0, Keys).Except(away).First();
+            int old = await FromMemoryAsync(a, there, loads);
+            Assert.Equal(CacheDelivery.Delivered, await b.InvalidateAsync($"k{there}"));
+            Assert.Equal(CacheDelivery.Deferred, await b.InvalidateAsync($"k{away[0]}"));
+            await Until.TrueAsync(async () => await FromMemoryAsync(a, there, loads) != old, "a hears of it");
+        }
+        finally
+        {
+            redis.Resume();
+            await (how == "killed" ? redis.RestartAsync() : Task.CompletedTask);
+        }
+
+        await Until.LinkedAsync(a);
+        await Until.LinkedAsync(b);
+        Assert.Equal(0, b.Remote!.Owed);
+        await ShareAsync(a, b, loads);
+    }
+
+    private static async Task ShareAsync(CacheAside a, CacheAside b, int[] loads)
+    {
+        await LoadedAsync(a, loads);
+        await Until.TrueAsync(async () => (await LoadedAsync(b, loads)).Length == 0 && (await LoadedAsync(a, loads)).Length == 0, "all values are in Redis");
+    }
+
+    /// <summary>Reads every key past the memory and says which ones had to be loaded.</summary>
+    private static async Task<int[]> LoadedAsync(CacheAside cache, int[] loads)
+    {
+        int[] before = [.. loads];
+        await Task.WhenAll(Enumerable.Range(0, Keys).Select(async i => await cache.GetOrCreateAsync(
+            $"k{i}", _ => ValueTask.FromResult(Interlocked.Increment(ref loads[i])), PastMemory, [i % 2 == 1 ? "odd" : "even"])));
+        return [.. Enumerable.Range(0, Keys).Where(i => loads[i] != before[i])];
+    }
+
+    private static async Task<int> FromMemoryAsync(CacheAside cache, int i, int[] loads) =>
+        await cache.GetOrCreateAsync($"k{i}", _ => ValueTask.FromResult(Interlocked.Increment(ref loads[i])), tags: [i % 2 == 1 ? "odd" : "even"]);
+
+    /// <summary>One cluster for these tests.</summary>
+    public sealed class Cluster : IAsyncLifetime
+    {
+        private ConnectionMultiplexer? _redis;
+        private int _caches;
+
+        public LocalRedisCluster Redis { get; private set; } = null!;
+
+        public string NewPrefix() => $"c{Interlocked.Increment(ref _caches)}:";
+
+        public async ValueTask InitializeAsync()
+        {
+            Redis = await LocalRedisCluster.StartAsync();
+            _redis = await ConnectionMultiplexer.ConnectAsync(Redis.ConnectionString);
+        }
+
+        public int NodeOf(string key) => _redis!.HashSlot(key) * Redis.Nodes.Count / 16_384;
+
+        public async Task<CacheAside> NodeAsync(string prefix, IServiceProvider? services = null)
+        {
+            var options = new CacheAsideOptions { KeyPrefix = prefix, Jitter = 0, EarlyRefresh = 0, RemoteTimeout = TimeSpan.FromMilliseconds(400) };
+            var cache = new CacheAside(CacheBackend.Redis(Redis.ConnectionString), options, services: services);
+            await Until.LinkedAsync(cache);
+            return cache;
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            await _redis!.DisposeAsync();
+            await Redis.DisposeAsync();
+        }
+    }
+}
