@@ -28,6 +28,18 @@ public sealed class ClusterTests(ClusterTests.Cluster cluster) : IClassFixture<C
         Assert.Equal(Keys, (await LoadedAsync(b, loads)).Length);
     }
 
+    [Fact]
+    public async Task The_stamp_of_everything_lies_on_the_node_of_its_key()
+    {
+        string prefix = cluster.NewPrefix();
+        await using CacheAside cache = await cluster.NodeAsync(prefix);
+
+        Assert.Equal(64, cache.Remote!.Store.Epochs.Distinct().Count());
+        int apart = Enumerable.Range(0, 10_000).Count(i =>
+            cluster.NodeOf($"{prefix}v:k{i}") != cluster.NodeOf($"{prefix}t:{cache.Remote.Store.EpochOf($"k{i}")}"));
+        Assert.InRange(apart, 0, 300);      // but for those where a node's run of slots ends inside a lane
+    }
+
     [Theory]
     [InlineData("paused", 0)]
     [InlineData("killed", 1)]

@@ -56,6 +56,8 @@ internal sealed partial class RemoteTier : IAsyncDisposable
 
     public Task Started => _link.Started;
 
+    public IStore Store => _store;
+
     /// <summary>False: refused because the key was invalidated or written since the stamp was read, so the value must not be kept at all.</summary>
     public async ValueTask<bool> WriteAsync(string key, long expectedStamp, ReadOnlyMemory<byte> envelope, TimeSpan timeToLive)
     {
