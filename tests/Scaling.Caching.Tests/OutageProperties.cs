@@ -24,7 +24,7 @@ public sealed class OutageProperties : IAsyncLifetime
 
     public ValueTask DisposeAsync() => _redis.DisposeAsync();
 
-    [Property(MaxTest = 12, EndSize = 40)]
+    [Property(MaxTest = 8, EndSize = 40)]
     public async Task After_an_acknowledged_invalidation_the_invalidating_node_and_once_recovered_every_node_returns_nothing_older(byte[] script)
     {
         await using var run = await Run.StartAsync(_redis, $"p{++_scripts}:");
