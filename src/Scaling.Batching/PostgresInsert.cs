@@ -30,7 +30,10 @@ public sealed class PostgresInsert<T>
     }
 
     /// <summary>Adds a column.</summary>
-    /// <typeparam name="TValue">A type that Npgsql can write as an array element: not an array itself, except <c>byte[]</c>.</typeparam>
+    /// <typeparam name="TValue">
+    /// A type that Npgsql can write as an array element: not an array itself, except <c>byte[]</c>. For a column of arrays take their text
+    /// (<c>{1,2}</c>), which the server casts.
+    /// </typeparam>
     /// <param name="name">The column's name exactly as it is stored; it is quoted.</param>
     /// <param name="value">Takes the value from an item. Null is written as NULL.</param>
     /// <returns>This, for the next column.</returns>
@@ -64,7 +67,7 @@ public sealed class PostgresInsert<T>
     }
 
     /// <summary>
-    /// How many rows one statement may have before binary COPY is used instead. Default 3,000, about where COPY becomes faster.
+    /// How many rows one statement may have before binary COPY is used instead. Default 2,000, about where COPY becomes faster.
     /// COPY is never used with a conflict clause, with <see cref="Returning{TResult}"/>, or for a type that only a cast can write.
     /// </summary>
     /// <param name="rows">The number of rows; <see cref="int.MaxValue"/> for never.</param>

@@ -26,6 +26,7 @@ public sealed class CrashTests(RedisServer redis, PostgresServer postgres)
         Assert.Equal(500, await queue.GetLengthAsync()); // committed, and none of it removed
         await DrainUntilEmptyAsync(queue, table);
         await postgres.HasEachOnceAsync(table, 500);
+        Assert.Equal(0, await queue.GetDeadLetterLengthAsync()); // a second row would have become one
     }
 
     [Fact]

@@ -26,6 +26,9 @@ internal sealed class HeldStore<T>
         return call!;
     }
 
+    /// <summary>The next call that has not been taken yet, if there is one.</summary>
+    public Call? TryNext() => _waiting.TryDequeue(out Call? call) ? call : null;
+
     internal sealed class Call(T[] items, CancellationToken token)
     {
         private readonly TaskCompletionSource<IReadOnlyList<T>> _end = new(TaskCreationOptions.RunContinuationsAsynchronously);

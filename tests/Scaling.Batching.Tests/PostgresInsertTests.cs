@@ -59,6 +59,7 @@ public class PostgresInsertTests(PostgresServer postgres)
         { "deferred foreign key", "id int, text text references parents deferrable initially deferred", "create table if not exists parents (name text primary key); insert into parents values ('ok') on conflict do nothing" },
         { "deferred unique", "id int, text text, unique (id) deferrable initially deferred", null },
         { "trigger", "id int, text text", "create or replace function refuse_bad() returns trigger language plpgsql as $$ begin if new.text = 'bad' then raise 'bad row'; end if; return new; end $$" },
+        { "after trigger", "id int, text text", "create or replace function refuse_bad() returns trigger language plpgsql as $$ begin if new.text = 'bad' then raise 'bad row'; end if; return new; end $$" },
         { "lone surrogate", "id int, text text", null },
         { "nul", "id int, text text", null },
     };
@@ -76,9 +77,9 @@ public class PostgresInsertTests(PostgresServer postgres)
         foreach (int copyAbove in new[] { int.MaxValue, 0 })
         {
             string table = await postgres.TableAsync(columns);
-            if (kind == "trigger")
+            if (kind.Contains("trigger"))
             {
-                await postgres.ExecuteAsync($"create trigger refuse before insert on {table} for each row execute function refuse_bad()");
+                await postgres.ExecuteAsync($"create trigger refuse {(kind == "trigger" ? "before" : "after")} insert on {table} for each row execute function refuse_bad()");
             }
 
             PostgresInsert<Row> insert = Insert(table).CopyAbove(copyAbove);
@@ -202,11 +203,24 @@ public class PostgresInsertTests(PostgresServer postgres)
         Assert.Equal(2L, await postgres.ReadAsync<long>($"select count(*) from {table}"));
     }
 
+    [Theory]
+    [InlineData(int.MaxValue)]
+    [InlineData(0)]
+    public async Task A_column_of_arrays_takes_their_text(int copyAbove)
+    {
+        string table = await postgres.TableAsync("id int, numbers int[], words text[]");
+        await new PostgresInsert<int>(table).Column("id", i => i).Column("numbers", i => $"{{{i},{i + 1}}}").Column("words", _ => "{a,\"b c\"}").CopyAbove(copyAbove)
+            .ExecuteAsync(postgres.DataSource, [1, 2]);
+        Assert.Equal("(\"{1,2}\",\"{a,\"\"b c\"\"}\")", await postgres.ReadAsync<string>($"select (numbers, words)::text from {table} where id = 1"));
+        Assert.Equal(3, await postgres.ReadAsync<int>($"select numbers[2] from {table} where id = 2"));
+    }
+
     [Fact]
     public async Task Mistakes_in_the_shape_are_named()
     {
         string table = await postgres.TableAsync("id int, text text");
         Assert.Contains("flatten", Assert.Throws<ArgumentException>(() => new PostgresInsert<Row>(table).Column("id", row => new int[row.Id])).Message);
+        Assert.Contains("flatten", Assert.Throws<ArgumentException>(() => new PostgresInsert<Row>(table).Column("id", row => new List<int> { row.Id })).Message);
         Assert.Contains("added already", Assert.Throws<ArgumentException>(() => Insert(table).Column("id", row => row.Id)).Message);
         Assert.Contains("not among", (await Assert.ThrowsAsync<InvalidOperationException>(() => Insert(table).OnConflictDoNothing("x").ExecuteAsync(postgres.DataSource, [new(1, "")]))).Message);
         Assert.Contains("has no column", (await Assert.ThrowsAsync<InvalidOperationException>(() => Insert(table).Column("x", _ => 1).ExecuteAsync(postgres.DataSource, [new(1, "")]))).Message);

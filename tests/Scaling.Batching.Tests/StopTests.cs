@@ -3,6 +3,8 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
+using Polly;
+using Polly.Retry;
 
 namespace Scaling.Batching.Tests;
 
@@ -31,6 +33,53 @@ public class StopTests
             Exception?[] errors = await Task.WhenAll(writes.Select(write => write.AsTask().ErrorAsync()));
             Assert.Equal(2, errors.Count(error => error is FormatException));
         }
+    }
+
+    [Fact]
+    public async Task A_flush_that_begins_during_a_split_waits_for_its_last_part()
+    {
+        var store = new HeldStore<int>();
+        await using var batcher = new WriteBatcher<int, int>(store.WriteAsync);
+        Task<int> ahead = batcher.WriteAsync(0).AsTask();
+        HeldStore<int>.Call held = await store.NextAsync();
+        ValueTask<int>[] two = [.. Enumerable.Range(1, 2).Select(i => batcher.WriteAsync(i))];
+        held.Commit();
+        (await store.NextAsync()).Fail(new FormatException());
+        HeldStore<int>.Call left = await store.NextAsync();
+        Task flush = batcher.FlushAsync(TestContext.Current.CancellationToken);
+        left.Commit();
+        Assert.Equal(1, await two[0].WithinDeadline());
+        HeldStore<int>.Call right = await store.NextAsync();
+        Task<int> later = batcher.WriteAsync(3).AsTask(); // not the flush's business
+        Assert.False(flush.IsCompleted);
+        right.Commit();
+        await flush.WithinDeadline();
+        Assert.True(two[1].IsCompletedSuccessfully);
+        Assert.Equal(2, await two[1]);
+        (await store.NextAsync()).Commit();
+        await Task.WhenAll(ahead, later).WithinDeadline();
+    }
+
+    [Fact]
+    public async Task A_flush_that_begins_during_a_retry_waits_for_its_end()
+    {
+        ResiliencePipeline retry = new ResiliencePipelineBuilder()
+            .AddRetry(new RetryStrategyOptions { MaxRetryAttempts = 3, Delay = TimeSpan.Zero, ShouldHandle = new PredicateBuilder().Handle<TimeoutException>() })
+            .Build();
+        var store = new HeldStore<int>();
+        await using var batcher = new WriteBatcher<int, int>(store.WriteAsync, new WriteBatcherOptions { Pipeline = retry });
+        ValueTask<int> write = batcher.WriteAsync(1);
+        (await store.NextAsync()).Fail(new TimeoutException());
+        HeldStore<int>.Call second = await store.NextAsync();
+        Task flush = batcher.FlushAsync(TestContext.Current.CancellationToken);
+        second.Fail(new TimeoutException());
+        HeldStore<int>.Call third = await store.NextAsync();
+        Assert.False(flush.IsCompleted);
+        Assert.False(write.IsCompleted);
+        third.Commit();
+        await flush.WithinDeadline();
+        Assert.True(write.IsCompletedSuccessfully);
+        Assert.Equal(1, await write);
     }
 
     [Fact]

@@ -118,7 +118,7 @@ internal sealed partial class BatchEngine<TItem, TResult>
 
             if (partition.Key is not null && partition.IsIdle)
             {
-                _partitions.Remove(partition.Key); // partitions come and go; an idle one must not stay for ever
+                Forget(partition);
             }
         }
 
@@ -183,6 +183,19 @@ internal sealed partial class BatchEngine<TItem, TResult>
         }
 
         return partition;
+    }
+
+    /// <summary>Partitions come and go, and an idle one must not stay for ever; but for one delay it remembers whom it has answered.</summary>
+    private void Forget(Partition<TItem, TResult> partition)
+    {
+        if (!_gate.IsClosed && partition.Window.Expects(_now, out long until))
+        {
+            AskAgainAt(until);
+        }
+        else
+        {
+            _partitions.Remove(partition.Key!);
+        }
     }
 
     private BatchWindow NewWindow() =>

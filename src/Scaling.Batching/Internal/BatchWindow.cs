@@ -62,6 +62,13 @@ internal struct BatchWindow(int maxSize, int maxInFlight, long maxDelay)
         }
     }
 
+    /// <summary>Whether callers answered of late may still come back, and until when they are expected.</summary>
+    public readonly bool Expects(long now, out long until)
+    {
+        until = _lastAnswer + maxDelay;
+        return maxDelay > 0 && _missing > 0 && now < until;
+    }
+
     /// <summary>Whether to send now, and if not, when to ask again (<see cref="long.MaxValue"/>: when something happens).</summary>
     public readonly SendReason Decide(in WindowState state, long now, out long askAgainAt)
     {
@@ -98,7 +105,7 @@ internal struct BatchWindow(int maxSize, int maxInFlight, long maxDelay)
             return SendReason.None;
         }
 
-        if (_missing == 0 || now - _lastAnswer >= maxDelay)
+        if (!Expects(now, out _))
         {
             return SendReason.Everyone;
         }

@@ -23,10 +23,11 @@ internal sealed class InsertColumn<T, TValue> : InsertColumn<T>
     public InsertColumn(string name, Func<T, TValue> value) : base(name)
     {
         ArgumentNullException.ThrowIfNull(value);
-        if (typeof(TValue).IsArray && typeof(TValue) != typeof(byte[]))
+        Type type = typeof(TValue);
+        if ((type.IsArray && type != typeof(byte[])) || (type.IsGenericType && type.GetGenericTypeDefinition() == typeof(List<>)))
         {
             throw new ArgumentException(
-                $"Column \"{name}\" takes arrays, which unnest would flatten into rows. Store them as jsonb, or write this table with a delegate of your own.", nameof(value));
+                $"Column \"{name}\" takes arrays, which unnest would flatten into rows. Pass text and let the server cast it ('{{{{1,2}}}}'), or write this table with a delegate of your own.", nameof(value));
         }
 
         _value = value;

@@ -5,8 +5,8 @@ namespace Scaling.Batching.Internal;
 /// <summary>What an insert writes and how it meets conflicts. Fixed as soon as it is first used.</summary>
 internal sealed class InsertShape<T>(string table, string? schema)
 {
-    /// <summary>About where COPY overtakes unnest: published measurements put the crossing between 1,000 and 5,000 rows.</summary>
-    private const int MeasuredCrossing = 3_000;
+    /// <summary>Where COPY has overtaken unnest, from 1,000 rows on for wide ones and 3,000 for narrow ones: <c>docs/results/batching.md</c>.</summary>
+    private const int MeasuredCrossing = 2_000;
 
     private readonly List<InsertColumn<T>> _columns = [];
     private string[] _key = [];

@@ -14,11 +14,13 @@ internal sealed class InsertSql
 
     private InsertSql(string insert, string? lookup, string copy) => (Insert, Lookup, Copy) = (insert, lookup, copy);
 
-    public static InsertSql For<T>(InsertShape<T> shape, IReadOnlyList<string> types)
+    public static InsertSql For<T>(InsertShape<T> shape, IReadOnlyList<ColumnType> columnTypes)
     {
         string[] names = [.. shape.Columns.Select(column => column.Quoted)];
         string[] values = [.. names.Select((_, i) => $"c{i}")];
         string columns = List(names);
+        string[] types = [.. columnTypes.Select(type => type.IsArray ? "text" : type.Sql)];
+        string selected = List(values.Select((value, i) => columnTypes[i].IsArray ? $"{value}::{columnTypes[i].Sql}" : value));
         string copy = $"COPY {shape.Table} ({columns}) FROM STDIN (FORMAT BINARY)";
         string input = $"unnest({List(types.Select((type, i) => $"${i + 1}::{type}[]"))}) WITH ORDINALITY AS input({List(values)}, ord)";
         string into = $"INSERT INTO {shape.Table} ({columns})";
@@ -26,8 +28,8 @@ internal sealed class InsertSql
         {
             return new(
                 shape.Returned is null
-                    ? $"{into} SELECT {List(values)} FROM {input}"
-                    : $"{into} SELECT {List(values)} FROM {input} ORDER BY ord RETURNING {shape.Returned}",
+                    ? $"{into} SELECT {selected} FROM {input}"
+                    : $"{into} SELECT {selected} FROM {input} ORDER BY ord RETURNING {shape.Returned}",
                 null,
                 copy);
         }
@@ -35,7 +37,7 @@ internal sealed class InsertSql
         // One row per key (the last for an update, the first otherwise), in the order of the keys: no row is touched twice, and
         // two batches lock the rows they share in the same order.
         string key = List(shape.Key.Select(i => values[i]));
-        string select = $"SELECT DISTINCT ON ({key}) {List(values)} FROM {{0}} ORDER BY {key}, ord{(shape.UpdatesOnConflict ? " DESC" : "")}";
+        string select = $"SELECT DISTINCT ON ({key}) {selected} FROM {{0}} ORDER BY {key}, ord{(shape.UpdatesOnConflict ? " DESC" : "")}";
         string conflict = $"ON CONFLICT ({List(shape.Key.Select(i => names[i]))}) DO " + (shape.UpdatesOnConflict
             ? $"UPDATE SET {List(names.Where((_, i) => !shape.Key.Contains(i)).Select(name => $"{name} = excluded.{name}"))}"
             : "NOTHING");

@@ -13,11 +13,11 @@ namespace Scaling.Batching.Internal;
 /// </list>
 /// A write returns to the pool only when nobody else can still hold it: settled by its batch, its token's callback never run.
 /// </remarks>
-internal sealed class PendingWrite<TItem, TResult> : Message, IValueTaskSource<TResult>, IValueTaskSource
+internal sealed partial class PendingWrite<TItem, TResult> : Message, IValueTaskSource<TResult>, IValueTaskSource
 {
     private const int Queued = 0, Claimed = 1, Cancelled = 2, Gone = 3, Settled = 4;
 
-    private ManualResetValueTaskSourceCore<TResult> _outcome = new() { RunContinuationsAsynchronously = true };
+    private ManualResetValueTaskSourceCore<TResult> _outcome;
     private CancellationTokenRegistration _registration;
     private BatchEngine<TItem, TResult>? _engine;
     private Batch<TItem, TResult>? _batch;
@@ -134,9 +134,6 @@ internal sealed class PendingWrite<TItem, TResult> : Message, IValueTaskSource<T
     }
 
     public ValueTaskSourceStatus GetStatus(short token) => _outcome.GetStatus(token);
-
-    public void OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
-        _outcome.OnCompleted(continuation, state, token, flags);
 
     void IValueTaskSource.GetResult(short token) => GetResult(token);
 
