@@ -1,4 +1,6 @@
+using System.Buffers.Binary;
 using System.Globalization;
+using System.IO.Hashing;
 using BenchmarkDotNet.Attributes;
 using BenchmarkDotNet.Configs;
 using BenchmarkDotNet.Jobs;
@@ -16,6 +18,7 @@ public class ShardingLookup
 
     private readonly string[] _texts = [.. Enumerable.Range(0, Keys).Select(i => $"user:{i * 7_919}")];
     private readonly long[] _numbers = [.. Enumerable.Range(0, Keys).Select(i => i * 7_919L)];
+    private readonly Guid[] _guids = [.. Enumerable.Range(0, Keys).Select(_ => Guid.NewGuid())];
     private string[] _names = [];
     private SortedDictionary<ulong, string> _sorted = [];
     private ulong[] _sortedKeys = [];
@@ -43,8 +46,28 @@ public class ShardingLookup
     [Benchmark(Baseline = true)]
     public ulong HashOfTextAlone() => ((ShardKey)Text()).Hash;
 
+    /// <summary>What hashing a number costs with the library that everybody has.</summary>
+    [Benchmark]
+    public ulong XxHash3OfNumber()
+    {
+        Span<byte> bytes = stackalloc byte[sizeof(long)];
+        BinaryPrimitives.WriteInt64LittleEndian(bytes, Number());
+        return XxHash3.HashToUInt64(bytes);
+    }
+
+    [Benchmark]
+    public ulong XxHash3OfGuid()
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        OneGuid().TryWriteBytes(bytes, bigEndian: true, out _);
+        return XxHash3.HashToUInt64(bytes);
+    }
+
     [Benchmark]
     public ulong HashOfNumberAlone() => ((ShardKey)Number()).Hash;
+
+    [Benchmark]
+    public ulong HashOfGuidAlone() => ((ShardKey)OneGuid()).Hash;
 
     [Benchmark]
     public string Modulo() => _names[((ShardKey)Text()).Hash % (ulong)_names.Length];
@@ -64,6 +87,9 @@ public class ShardingLookup
     public string ShardMapByNumber() => _shardMap.GetShard(Number());
 
     [Benchmark]
+    public string ShardMapByGuid() => _shardMap.GetShard(OneGuid());
+
+    [Benchmark]
     public string HashRing() => _ring.GetShard(Text());
 
     [Benchmark]
@@ -79,6 +105,8 @@ public class ShardingLookup
     public string KetamaRing() => _ketama.GetShard(Text());
 
     private string Text() => _texts[_next++ & (Keys - 1)];
+
+    private Guid OneGuid() => _guids[_next++ & (Keys - 1)];
 
     private long Number() => _numbers[_next++ & (Keys - 1)];
 

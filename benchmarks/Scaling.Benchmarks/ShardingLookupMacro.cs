@@ -22,11 +22,12 @@ internal sealed class ShardingLookupMacro : IMacro
             benchmark.Build();
         }
 
-        (string Name, Func<ShardingLookup, (double, long)> Measure, bool ByNumber)[] rows = [
-            ("hash of the text alone", Measure<TextHash, ulong>, false), ("modulo", Measure<Modulo, string>, false), ("SortedDictionary ring", Measure<SortedRing, string>, false),
-            ("**ShardMap**", Measure<BySlots, string>, false), ("HashRing", Measure<ByRing, string>, false), ("RendezvousMap", Measure<ByScore, string>, false),
-            ("JumpMap", Measure<ByJump, string>, false), ("MaglevMap", Measure<ByMaglev, string>, false), ("KetamaRing (MD5)", Measure<ByKetama, string>, false),
-            ("hash of a number alone", Measure<NumberHash, ulong>, true), ("**ShardMap**, number", Measure<BySlotsNumber, string>, true)];
+        (string Name, Func<ShardingLookup, (double, long)> Measure, int Yardstick)[] rows = [
+            ("hash of the text alone", Measure<TextHash, ulong>, 0), ("modulo", Measure<Modulo, string>, 0), ("SortedDictionary ring", Measure<SortedRing, string>, 0),
+            ("**ShardMap**", Measure<BySlots, string>, 0), ("HashRing", Measure<ByRing, string>, 0), ("RendezvousMap", Measure<ByScore, string>, 0),
+            ("JumpMap", Measure<ByJump, string>, 0), ("MaglevMap", Measure<ByMaglev, string>, 0), ("KetamaRing (MD5)", Measure<ByKetama, string>, 0),
+            ("System.IO.Hashing's XxHash3 of a number", Measure<NumberXxHash, ulong>, 9), ("ShardKey of a number", Measure<NumberHash, ulong>, 9), ("**ShardMap**, number", Measure<BySlotsNumber, string>, 9),
+            ("System.IO.Hashing's XxHash3 of a Guid", Measure<GuidXxHash, ulong>, 12), ("ShardKey of a Guid", Measure<GuidHash, ulong>, 12), ("**ShardMap**, Guid", Measure<BySlotsGuid, string>, 12)];
         var best = new (double Time, long Bytes)[rows.Length, sizes.Length];
         for (int round = 0; round < Rounds; round++)
         {
@@ -42,7 +43,7 @@ internal sealed class ShardingLookupMacro : IMacro
 
         for (int row = 0; row < rows.Length; row++)
         {
-            int hash = rows[row].ByNumber ? rows.Length - 2 : 0;
+            int hash = rows[row].Yardstick;
             Console.WriteLine($"| {rows[row].Name} | " + string.Join(" | ", sizes.Select((_, size) => string.Create(
                 CultureInfo.InvariantCulture, $"{best[row, size].Time:0.0} ({best[row, size].Time / best[hash, size].Time:0.00}), {best[row, size].Bytes} B"))) + " |");
         }
@@ -76,6 +77,14 @@ internal sealed class ShardingLookupMacro : IMacro
     private readonly struct TextHash : ILookup<ulong> { public static ulong Run(ShardingLookup benchmark) => benchmark.HashOfTextAlone(); }
 
     private readonly struct NumberHash : ILookup<ulong> { public static ulong Run(ShardingLookup benchmark) => benchmark.HashOfNumberAlone(); }
+
+    private readonly struct NumberXxHash : ILookup<ulong> { public static ulong Run(ShardingLookup benchmark) => benchmark.XxHash3OfNumber(); }
+
+    private readonly struct GuidXxHash : ILookup<ulong> { public static ulong Run(ShardingLookup benchmark) => benchmark.XxHash3OfGuid(); }
+
+    private readonly struct GuidHash : ILookup<ulong> { public static ulong Run(ShardingLookup benchmark) => benchmark.HashOfGuidAlone(); }
+
+    private readonly struct BySlotsGuid : ILookup<string> { public static string Run(ShardingLookup benchmark) => benchmark.ShardMapByGuid(); }
 
     private readonly struct Modulo : ILookup<string> { public static string Run(ShardingLookup benchmark) => benchmark.Modulo(); }
 

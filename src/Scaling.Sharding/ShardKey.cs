@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Buffers.Binary;
 using System.IO.Hashing;
 using System.Text;
+using Scaling.Sharding.Internal;
 
 namespace Scaling.Sharding;
 
@@ -40,12 +41,7 @@ public readonly struct ShardKey
 
     /// <summary>Hashes the 8 bytes of <paramref name="value"/>, little-endian.</summary>
     /// <param name="value">The number.</param>
-    public static implicit operator ShardKey(long value)
-    {
-        Span<byte> bytes = stackalloc byte[sizeof(long)];
-        BinaryPrimitives.WriteInt64LittleEndian(bytes, value);
-        return new ShardKey(XxHash3.HashToUInt64(bytes));
-    }
+    public static implicit operator ShardKey(long value) => new(ShortHash.Of8Bytes((ulong)value));
 
     /// <summary>Hashes the 16 bytes of <paramref name="value"/> in network order.</summary>
     /// <param name="value">The identifier.</param>
@@ -53,7 +49,7 @@ public readonly struct ShardKey
     {
         Span<byte> bytes = stackalloc byte[16];
         value.TryWriteBytes(bytes, bigEndian: true, out _);
-        return new ShardKey(XxHash3.HashToUInt64(bytes));
+        return new ShardKey(ShortHash.Of16Bytes(BinaryPrimitives.ReadUInt64LittleEndian(bytes), BinaryPrimitives.ReadUInt64LittleEndian(bytes[8..])));
     }
 
     /// <summary>Hashes <paramref name="value"/> as it is.</summary>

@@ -1,6 +1,5 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
-using Microsoft.Extensions.Diagnostics.Metrics.Testing;
 using Microsoft.Extensions.Options;
 
 namespace Scaling.Sharding.Tests;
@@ -27,6 +26,22 @@ public sealed class DependencyInjectionTests
         Assert.Contains("no route to host", (string)entry.Data["y"], StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("", HealthStatus.Healthy)]
+    [InlineData("x", HealthStatus.Degraded)]
+    [InlineData("xy", HealthStatus.Unhealthy)]
+    public async Task Health_tells_all_some_or_none_and_which(string dead, HealthStatus expected)
+    {
+        var services = new ServiceCollection();
+        services.AddLogging();
+        services.AddShardSet<string>(_ => new ShardMap(["x", "y"]), (_, name) => name);
+        services.AddHealthChecks().AddShards<string>((shard, _) => dead.Contains(shard, StringComparison.Ordinal) ? throw new IOException("down") : Task.CompletedTask);
+        await using ServiceProvider provider = services.BuildServiceProvider();
+        HealthReportEntry entry = (await provider.GetRequiredService<HealthCheckService>().CheckHealthAsync()).Entries["shards"];
+        Assert.Equal(expected, entry.Status);
+        Assert.All((string[])["x", "y"], shard => Assert.Equal(!dead.Contains(shard, StringComparison.Ordinal), "ok".Equals(entry.Data[shard])));
+    }
+
     [Fact]
     public void Options_out_of_range_are_refused_at_both_doors()
     {
@@ -35,17 +50,5 @@ public sealed class DependencyInjectionTests
         services.AddShardSet<object>(_ => new HashRing(["a"]), (_, name) => name, options => options.QueryTimeout = TimeSpan.Zero);
         using ServiceProvider provider = services.BuildServiceProvider();
         Assert.Throws<OptionsValidationException>(provider.GetRequiredService<IStartupValidator>().Validate);
-    }
-
-    [Fact]
-    public async Task Metrics_count_routes_and_errors_by_shard()
-    {
-        await using var shards = new ShardSet<object>(new HashRing(["metered"]), name => name);
-        using var routes = new MetricCollector<long>(null, "Scaling.Sharding", "scaling.sharding.routes");
-        using var errors = new MetricCollector<long>(null, "Scaling.Sharding", "scaling.sharding.errors");
-        _ = shards[1];
-        await shards.TryQueryAllAsync<int>((_, _) => throw new IOException("down"));
-        Assert.Contains(routes.GetMeasurementSnapshot(), m => "metered".Equals(m.Tags["shard"]));
-        Assert.Contains(errors.GetMeasurementSnapshot(), m => "metered".Equals(m.Tags["shard"]));
     }
 }

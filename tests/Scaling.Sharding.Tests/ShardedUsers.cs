@@ -34,6 +34,8 @@ internal sealed class ShardedUsers : IAsyncDisposable
 
     public NpgsqlDataSource this[string shard] => _sources[shard];
 
+    public IReadOnlyDictionary<string, string> ConnectionStrings => _connectionStrings;
+
     public NpgsqlDataSource Open(string shard, string application) =>
         NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(_connectionStrings[shard]) { ApplicationName = application }.ConnectionString);
 
