@@ -46,7 +46,7 @@ public sealed partial class CacheAside
                 string name = key(id) ?? throw new ArgumentException($"The key of '{id}' is null.", nameof(key));
                 if (TryHit(name, flags, now, out LocalEntry<T?>? entry, out T? value))
                 {
-                    results[id] = entry.ToResult(value, CacheStatus.HitLocal, now, _time);
+                    results[id] = entry.ToResult(value, CacheStatus.HitLocal, now, _ticks);
                 }
                 else
                 {
@@ -91,6 +91,8 @@ public sealed partial class CacheAside
         public Flight<T> Flight { get; set; } = null!;
 
         public Absence<T> Absence { get; set; }
+
+        public bool IsLanded { get; set; }
     }
 
     /// <summary>Carries the flights that one call leads from start to landing; never throws.</summary>
@@ -121,12 +123,28 @@ public sealed partial class CacheAside
         where TId : notnull
     {
         Request<T> any = led[0].Request;        // tags, flags and lifetimes are the same for all
-        Wanted<TId, T>[] missing = [.. led.Where(one => !IsLanded(one, LandLocal(one.Flight, one.Request, one.Current, out LocalEntry<T>? fallback), new(fallback, default, _remote is null ? CacheStatus.Miss : CacheStatus.Bypass)))];
+        foreach (Wanted<TId, T> one in led)
+        {
+            one.IsLanded = LandLocal(one.Flight, one.Request, one.Current, out LocalEntry<T>? fallback);
+            one.Absence = new(fallback, default, _remote is null ? CacheStatus.Miss : CacheStatus.Bypass);
+        }
+
+        Wanted<TId, T>[] missing = Missing(led);
         if (_remote is not null && any.ConcernsRemote && missing.Length > 0)
         {
-            CallResult<RemoteRead>[] calls = await _remote.ReadManyAsync(Array.ConvertAll(missing, one => one.Request.Name), any.Tags, any.WillLoadAndWrite).ConfigureAwait(false);
-            missing = [.. missing.Where((one, i) => calls[i].Outcome != CallOutcome.Done || !IsLanded(
-                one, LandRemote(one.Flight, one.Request, one.Current, calls[i].Value, one.Absence.Fallback, out Absence<T> absence), absence))];
+            string[] names = Array.ConvertAll(missing, one => one.Request.Name);
+            CallResult<RemoteRead>[] calls = await _remote.ReadManyAsync(names, any.Tags, any.WillLoadAndWrite).ConfigureAwait(false);
+            for (int i = 0; i < calls.Length; i++)
+            {
+                Wanted<TId, T> one = missing[i];
+                if (calls[i].Outcome == CallOutcome.Done)
+                {
+                    one.IsLanded = LandRemote(one.Flight, one.Request, one.Current, calls[i].Value, one.Absence.Fallback, out Absence<T> absence);
+                    one.Absence = absence;
+                }
+            }
+
+            missing = Missing(missing);
         }
 
         if (any.Allows(HybridCacheEntryFlags.DisableUnderlyingData))
@@ -141,15 +159,15 @@ public sealed partial class CacheAside
         }
     }
 
-    private bool IsLanded<TId, T>(Wanted<TId, T> one, bool landed, Absence<T> absence)
+    // those that are landed are let go: while the others are loaded, later callers find them in memory
+    private Wanted<TId, T>[] Missing<TId, T>(IReadOnlyList<Wanted<TId, T>> all)
     {
-        one.Absence = absence;
-        if (landed)
+        foreach (Wanted<TId, T> one in all.Where(static one => one.IsLanded))
         {
-            _flights.Remove(one.Request.FlightKey, one.Flight);     // while the others are loaded, later callers find it in memory
+            _flights.Remove(one.Request.FlightKey, one.Flight);
         }
 
-        return landed;
+        return [.. all.Where(static one => !one.IsLanded)];
     }
 
     private async Task LoadManyAsync<TId, T>(Wanted<TId, T>[] missing, Func<IReadOnlyList<TId>, CancellationToken, Task<Dictionary<TId, T>>> load)

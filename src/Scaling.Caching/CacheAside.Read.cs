@@ -35,7 +35,7 @@ public sealed partial class CacheAside
 
     /// <summary>True: the entry may be served as fresh by this node.</summary>
     private bool TryGetLocal<T>(string key, long now, [NotNullWhen(true)] out LocalEntry<T>? entry) =>
-        _local.TryGet(key, out entry) && now < entry.Schedule.LocalUntil && IsBelieved(entry) && IsTrusted(entry, now);
+        _local.TryGet(key, now, out entry) && now < entry.Schedule.LocalUntil && IsBelieved(entry) && IsTrusted(entry, now);
 
     private bool IsBelieved<T>(LocalEntry<T> entry) => _generations.Current(entry.KeySlot, entry.TagSlots) == entry.Generation;
 
@@ -89,7 +89,7 @@ public sealed partial class CacheAside
         try
         {
             Landing<T> landing = await flight.LandingAt(_time.GetTimestamp()).WaitAsync(cancellationToken).ConfigureAwait(false);
-            CacheResult<T> result = landing.ToResult(_time, collapsed: !leads);
+            CacheResult<T> result = landing.ToResult(_time.GetTimestamp(), _ticks, collapsed: !leads);
             _metrics.Request(result.Status);
             return result;
         }
@@ -157,12 +157,12 @@ public sealed partial class CacheAside
     private bool LandLocal<T>(Flight<T> flight, Request<T> request, LocalEntry<T>? current, out LocalEntry<T>? fallback)
     {
         fallback = current;
-        if (current is not null || !request.Allows(HybridCacheEntryFlags.DisableLocalCacheRead) || !_local.TryGet(request.Key, out LocalEntry<T>? local))
+        long now = _time.GetTimestamp();
+        if (current is not null || !request.Allows(HybridCacheEntryFlags.DisableLocalCacheRead) || !_local.TryGet(request.Key, now, out LocalEntry<T>? local))
         {
             return false;
         }
 
-        long now = _time.GetTimestamp();
         if (TryGetLocal(request.Key, now, out LocalEntry<T>? fresh) && fresh.TryGetValue(out T value))
         {
             flight.Land(new Landing<T>(fresh, CacheStatus.HitLocal, value));

@@ -38,6 +38,7 @@ public sealed partial class CacheAside : HybridCache, IAsyncDisposable
     private readonly CachingLog _log;
     private readonly ServiceProvider? _ownServices;
     private readonly long _isolated;
+    private readonly double _ticks;
 
     /// <summary>Makes a cache over the given L2.</summary>
     /// <param name="backend">L2, or <see cref="CacheBackend.None"/>.</param>
@@ -59,6 +60,7 @@ public sealed partial class CacheAside : HybridCache, IAsyncDisposable
         _metrics = new CachingMetrics(services?.GetService<System.Diagnostics.Metrics.IMeterFactory>(), options.KeyPrefix, _time);
         _log = new CachingLog(services?.GetService<ILoggerFactory>()?.CreateLogger<CacheAside>() ?? NullLogger<CacheAside>.Instance);
         _isolated = ToTimestamps(options.IsolatedExpiration);
+        _ticks = TimeSpan.TicksPerSecond / (double)_time.TimestampFrequency;
         if (backend.CreateStore(options, _time) is { } store)
         {
             _remote = new RemoteTier(store, _generations, options, _time, _metrics, _log);
@@ -113,7 +115,7 @@ public sealed partial class CacheAside : HybridCache, IAsyncDisposable
         HybridCacheEntryFlags flags = options?.Flags ?? HybridCacheEntryFlags.None;
         long now = _time.GetTimestamp();
         return TryHit(key, flags, now, out LocalEntry<T>? entry, out T value)
-            ? new(entry.ToResult(value, CacheStatus.HitLocal, now, _time))
+            ? new(entry.ToResult(value, CacheStatus.HitLocal, now, _ticks))
             : FlyAsync(new LoadRequest<TState, T>(key, state, load, tags, _defaults.With(options), flags), entry, cancellationToken);
     }
 

@@ -164,6 +164,25 @@ public class GetManyTests(Servers servers)
         Assert.Equal("row 1", (await cache.GetManyAsync([1], Key, _rows.LoadAsync))[1].Value);      // nothing was left hanging
     }
 
+    [Fact]
+    public async Task It_works_on_a_cluster()
+    {
+        await using var cluster = await LocalServices.LocalRedisCluster.StartAsync();
+        var options = new CacheAsideOptions { Jitter = 0, EarlyRefresh = 0, RemoteTimeout = Caches.Seconds(2) };
+        await using var a = new CacheAside(CacheBackend.Redis(cluster.ConnectionString), options);
+        await using var b = new CacheAside(CacheBackend.Redis(cluster.ConnectionString), options);
+        await Until.LinkedAsync(a);
+        await Until.LinkedAsync(b);
+
+        await a.GetManyAsync(Enumerable.Range(0, 99), Key, _rows.LoadAsync, tags: ["rows"]);
+        await Until.TrueAsync(
+            async () => (await b.GetManyAsync(Enumerable.Range(0, 99), Key, _rows.LoadAsync, Caches.PastMemory, ["rows"])).Values.All(one => one.Status == CacheStatus.HitDistributed),
+            "the other node finds them on all three nodes");
+        _rows.Text = "new";
+        await b.InvalidateTagAsync("rows");
+        Assert.All((await b.GetManyAsync(Enumerable.Range(0, 99), Key, _rows.LoadAsync, tags: ["rows"])).Values, one => Assert.StartsWith("new", one.Value, StringComparison.Ordinal));
+    }
+
     private static string Key(int id) => $"row:{id}";
 
     /// <summary>A table of a hundred rows.</summary>

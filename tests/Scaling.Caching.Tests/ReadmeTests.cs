@@ -27,6 +27,12 @@ app.MapGet("/api/users/{id:long}", async (long id, CacheAside cache, UserStore u
 });
         // </snippet>
 
+        (CacheAside cache, UserStore users, long[] ids) = (app.Services.GetRequiredService<CacheAside>(), app.Services.GetRequiredService<UserStore>(), [1, 2]);
+        // <snippet>
+IReadOnlyDictionary<long, CacheResult<User?>> found = await cache.GetManyAsync(ids, id => $"user:{id}", (missing, token) => users.FindManyAsync(missing, token));
+        // </snippet>
+        Assert.Equal(["Ada", null], found.Values.Select(one => one.Value?.Name));
+
         CacheAside resolved = app.Services.GetRequiredService<CacheAside>();
         Assert.Same(resolved, app.Services.GetRequiredService<Microsoft.Extensions.Caching.Hybrid.HybridCache>());
     }
@@ -36,6 +42,9 @@ app.MapGet("/api/users/{id:long}", async (long id, CacheAside cache, UserStore u
     public sealed class UserStore
     {
         private readonly User _ada = new(1, "Ada");
+
+        public Task<Dictionary<long, User>> FindManyAsync(IReadOnlyList<long> ids, CancellationToken cancellationToken) =>
+            Task.FromResult(ids.Where(id => id == _ada.Id).ToDictionary(id => id, _ => _ada));
 
         public Task<User?> FindAsync(long id, CancellationToken cancellationToken) => Task.FromResult(id == _ada.Id ? _ada : null);
     }

@@ -66,10 +66,10 @@ internal sealed class Landing<T>(LocalEntry<T> entry, CacheStatus status, T orig
     /// <summary>Until when a stale value may be served.</summary>
     public long StaleUntil => entry.Schedule.StaleUntil;
 
-    public CacheResult<T> ToResult(TimeProvider time, bool collapsed)
+    public CacheResult<T> ToResult(long now, double ticks, bool collapsed)
     {
         T value = Interlocked.Exchange(ref _taken, 1) != 0 && entry.TryGetValue(out T copy) ? copy : original;
-        return entry.ToResult(value, status, time.GetTimestamp(), time, collapsed);
+        return entry.ToResult(value, status, now, ticks, collapsed);
     }
 }
 

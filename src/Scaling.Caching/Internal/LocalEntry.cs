@@ -30,11 +30,16 @@ internal sealed class LocalEntry<T>(
         return TryCopy(copier, out result);
     }
 
-    public CacheResult<T> ToResult(T given, CacheStatus status, long now, TimeProvider time, bool collapsed = false) => new(
+    /// <param name="given">The value or a copy of it.</param>
+    /// <param name="status">Where it came from.</param>
+    /// <param name="now">The timestamp as of which age and remaining life are told.</param>
+    /// <param name="ticks">How many ticks of a TimeSpan a timestamp lasts.</param>
+    /// <param name="collapsed">Whether the caller shared it.</param>
+    public CacheResult<T> ToResult(T given, CacheStatus status, long now, double ticks, bool collapsed = false) => new(
         given,
         status,
-        time.GetElapsedTime(Schedule.Created, now),
-        IsKept ? time.GetElapsedTime(now, Schedule.FreshUntil) : TimeSpan.Zero,
+        new TimeSpan((long)((now - Schedule.Created) * ticks)),
+        IsKept ? new TimeSpan((long)((Schedule.FreshUntil - now) * ticks)) : TimeSpan.Zero,
         collapsed);
 
     private bool IsKept => Schedule.FreshUntil != Schedule.Created;
