@@ -99,6 +99,25 @@ public sealed class BusTests(Servers servers)
     }
 
     [Theory]
+    [InlineData(1, false)]      // the subscription was only slow: one socket, nothing missed
+    [InlineData(2, true)]       // the next attempt subscribes anew, and what was sent between the two is gone
+    public async Task Attempts_that_heard_nothing_are_a_gap_when_the_subscription_is_given_up(int attempts, bool isGap)
+    {
+        await using ConnectionMultiplexer redis = await ConnectionMultiplexer.ConnectAsync(servers.Redis.ConnectionString);
+        var bus = new RedisBus(RedisChannel.Literal(servers.NewPrefix() + "bus"));
+        int first = await bus.ListenAsync(redis, prove: true).WaitAsync(Until.Patience);
+        servers.Redis.Pause();
+        for (int i = 0; i < attempts; i++)
+        {
+            _ = bus.ListenAsync(redis, prove: true);
+        }
+
+        servers.Redis.Resume();
+
+        Assert.Equal(isGap, first != await bus.ListenAsync(redis, prove: true).WaitAsync(Until.Patience));
+    }
+
+    [Theory]
     [InlineData(10)]
     [InlineData(-10)]
     public async Task Tags_are_right_with_clocks_ten_minutes_apart(int minutes)
@@ -115,10 +134,12 @@ public sealed class BusTests(Servers servers)
             Assert.Equal(value, await SharedAsync(a, source));
             await Until.TrueAsync(async () => await SharedAsync(b, source) == value, "b has the value");
             source.Value = $"v{round}'";
-            await (round % 2 == 0 ? a : b).InvalidateTagAsync("t");
+            (CacheAside here, CacheAside there) = round % 2 == 0 ? (a, b) : (b, a);
+            await here.InvalidateTagAsync("t");
 
-            Assert.Equal(source.Value, await SharedAsync(a, source));
-            Assert.Equal(source.Value, await SharedAsync(b, source));
+            Assert.Equal(source.Value, await SharedAsync(here, source));
+            await Until.TrueAsync(async () => await SharedAsync(there, source) == source.Value, "the other node hears of it");
+            Assert.Equal(source.Value, await SharedAsync(here, source));
             int loads = source.Loads;
             await Until.TrueAsync(async () => await IsHitAsync(a, source) && await IsHitAsync(b, source), "what was loaded after the invalidation is kept");
             Assert.InRange(source.Loads, loads, loads + 4);

@@ -91,6 +91,32 @@ public sealed class ClusterTests(ClusterTests.Cluster cluster) : IClassFixture<C
         await ShareAsync(a, b, loads);
     }
 
+    [Fact]
+    public async Task A_node_that_comes_back_empty_while_the_bus_is_not_heard_leaves_none_of_its_keys_believed()
+    {
+        string prefix = cluster.NewPrefix();
+        await using CacheAside cache = await cluster.NodeAsync(prefix);
+        string key = Enumerable.Range(0, 1_000).Select(i => $"k{i}").First(key => cluster.NodeOf($"{prefix}v:{key}") == 1);
+        await cache.GetOrLoadAsync(key, _ => Task.FromResult(1));
+        await cluster.Redis.Nodes[1].KillAsync();
+        await Until.OpenAsync(cache);
+
+        // the subscription stays where it is, on a node that lives, but no echo comes while the dead one returns
+        await MayPublishAsync("-publish");
+        await cluster.Redis.Nodes[1].RestartAsync();
+        await Until.TrueAsync(() => cache.Remote!.State == Internal.GuardState.Closed, "it is used again");
+        await MayPublishAsync("+publish");
+        await Until.LinkedAsync(cache);
+
+        Assert.NotEqual(CacheStatus.HitLocal, (await cache.GetOrLoadAsync(key, _ => Task.FromResult(2))).Status);
+
+        async Task MayPublishAsync(string right)
+        {
+            await cluster.Redis.Nodes[0].CommandAsync(["ACL", "SETUSER", "default", right]);
+            await cluster.Redis.Nodes[2].CommandAsync(["ACL", "SETUSER", "default", right]);
+        }
+    }
+
     private static async Task ShareAsync(CacheAside a, CacheAside b, int[] loads)
     {
         await LoadedAsync(a, loads);

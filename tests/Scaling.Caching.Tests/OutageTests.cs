@@ -162,7 +162,7 @@ public sealed class OutageTests(Servers servers) : IAsyncLifetime
     public async Task An_invalidation_during_an_outage_is_deferred_and_replayed_before_the_first_read(bool guarded)
     {
         await using LocalRedis redis = await LocalRedis.StartAsync();
-        await using CacheAside cache = Node(redis.ConnectionString + ",asyncTimeout=500,connectTimeout=500", options => options.Guard.Enabled = guarded);
+        await using CacheAside cache = Node(redis.ConnectionString + ",asyncTimeout=300,connectTimeout=300", options => options.Guard.Enabled = guarded);
         await Until.LinkedAsync(cache);
         var source = new Source();
         await StoreAsync(cache, redis, source, "k");

@@ -128,6 +128,12 @@ internal sealed partial class Link : IAsyncDisposable
             OnCut();
         }
 
+        // also when it is not heard: the guard closes all the same, and is not forgetful any more when it is
+        if (probed.Any(static node => node.Answers && node.Guard.IsForgetful))
+        {
+            _generations.Doubt();
+        }
+
         bool paid = await PayDebtsAsync(probed).ConfigureAwait(false);
         bool whole = Reopen(probed, paid);
         lock (_lock)
@@ -159,7 +165,7 @@ internal sealed partial class Link : IAsyncDisposable
         }
 
         int path = await listening.ConfigureAwait(false);
-        if (path != _path || probed.Any(static node => node.Answers && node.Guard.IsForgetful))
+        if (path != _path)
         {
             _path = path;
             _generations.Doubt();

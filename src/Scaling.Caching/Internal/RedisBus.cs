@@ -19,8 +19,9 @@ internal sealed class RedisBus(RedisChannel channel)
 
     private readonly long _node = Envelope.NewStamp();
     private Attempt _attempt = new(0);
-    private volatile bool _isSure;
     private bool _heardSomething;
+    private bool _subscribed;
+    private int _unproven;
     private (EndPoint? EndPoint, long Sockets) _path;
     private int _paths;
 
@@ -41,7 +42,7 @@ internal sealed class RedisBus(RedisChannel channel)
     /// Completes when an echo, or without <paramref name="prove"/> anything, was heard, with the number of the path it came by. It does not time out by
     /// itself; a call that is abandoned is overtaken by the next one.
     /// <code>
-    /// 1. subscribed (again, on another node of a cluster, if the last attempt heard nothing)
+    /// 1. subscribed (again, on another node of a cluster, if the last two attempts heard nothing: that is a gap by itself)
     /// 2. the echo of this attempt is heard: the subscription works
     /// 3. the path is the one of the last number (same node, same sockets): nothing sent since then was missed, for one socket keeps its order.
     ///    Otherwise there was a gap, and the number moves on. A reconnect counts its socket before it can deliver an echo, so it cannot hide in 2.
@@ -49,7 +50,7 @@ internal sealed class RedisBus(RedisChannel channel)
     /// </summary>
     public async Task<int> ListenAsync(IConnectionMultiplexer multiplexer, bool prove)
     {
-        if (Interlocked.Exchange(ref _heardSomething, false) && !prove && _isSure)
+        if (Interlocked.Exchange(ref _heardSomething, false) && !prove && _subscribed && _unproven == 0)
         {
             return Volatile.Read(ref _paths);
         }
@@ -57,14 +58,18 @@ internal sealed class RedisBus(RedisChannel channel)
         var attempt = new Attempt(_attempt.Number + 1);
         Volatile.Write(ref _attempt, attempt);
         ISubscriber subscriber = multiplexer.GetSubscriber();
-        if (!_isSure)
+        if (!_subscribed || _unproven >= 2)
         {
             // never twice: whatever an earlier attempt left behind goes first
+            _subscribed = false;
+            _path = default;
             subscriber.Unsubscribe(channel, flags: CommandFlags.FireAndForget);
             await subscriber.SubscribeAsync(channel, OnMessage).ConfigureAwait(false);
+            _subscribed = true;
+            _unproven = 0;
         }
 
-        _isSure = false;
+        _unproven++;
         await subscriber.PublishAsync(channel, Message(EchoKind, attempt.Name)).ConfigureAwait(false);
         await attempt.Echo.Task.ConfigureAwait(false);
         return Arrive(multiplexer, subscriber.SubscribedEndpoint(channel));
@@ -80,7 +85,7 @@ internal sealed class RedisBus(RedisChannel channel)
             Interlocked.Increment(ref _paths);
         }
 
-        _isSure = true;
+        _unproven = 0;
         return Volatile.Read(ref _paths);
     }
 
