@@ -26,19 +26,39 @@ public class SimulationTests(ITestOutputHelper output)
     }
 
     [Theory]
-    [InlineData(2, 5)]
-    [InlineData(4, 100)]
-    [InlineData(200, 50)]
-    [InlineData(50, 2)]
-    public void It_finds_the_knee_of_servers_small_and_large_slow_and_fast(int workers, double milliseconds)
+    [InlineData(2, 5, 2)]
+    [InlineData(2, 5, 10)]
+    [InlineData(4, 100, 2)]
+    [InlineData(4, 100, 10)]
+    [InlineData(200, 50, 2)]
+    [InlineData(50, 2, 2)]
+    public void It_finds_the_knee_of_servers_small_and_large_slow_and_fast(int workers, double milliseconds, int times)
     {
+        using var unloaded = new LoadRun(Guard.Nothing, workers: workers, serviceMilliseconds: milliseconds, exponential: true);
+        unloaded.Run(20 + (int)(4000 / unloaded.Server.Capacity), unloaded.Server.Capacity * 0.3);
         using var run = new LoadRun(Guard.Adaptive, workers: workers, serviceMilliseconds: milliseconds, exponential: true);
-        double rate = run.Server.Capacity * 2;
-        run.Run(20 + (int)(4000 / run.Server.Capacity), rate);
+        run.Run(20 + (int)(8000 / run.Server.Capacity), run.Server.Capacity * times);
+        int last = 10 + (int)(4000 / run.Server.Capacity);
         Report("knee", run);
 
-        Assert.InRange(run.Goodput(8), 0.8, 1.15);
+        Assert.InRange(run.Goodput(last), 0.9, 1.1);
+        Assert.InRange(run.P99(last), 0, 2 * unloaded.P99(last));
         Assert.InRange(run.Seconds[^1].Limit, workers * 0.5, (workers * 2) + 1);
+    }
+
+    [Theory]
+    [InlineData(3)]
+    [InlineData(10)]
+    public void A_server_without_a_sharp_knee_is_neither_starved_nor_drowned(int halfAt)
+    {
+        using var unloaded = new LoadRun(Guard.Nothing, halfAt: halfAt);
+        unloaded.Run(20, unloaded.Server.Capacity * 0.3);
+        using var run = new LoadRun(Guard.Adaptive, halfAt: halfAt);
+        run.Run(120, run.Server.Capacity * 5);
+        Report($"half at {halfAt}", run);
+
+        Assert.InRange(run.Goodput(60), 0.5, 0.9); // half of its capacity is where throughput over latency is best
+        Assert.InRange(run.P99(60), 0, 3 * unloaded.P99(20));
     }
 
     [Fact]

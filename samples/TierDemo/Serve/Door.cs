@@ -14,6 +14,7 @@ namespace TierDemo.Serve;
 internal sealed class Door(AdaptiveConcurrencyLimiter limiter)
 {
     private const string Api = "/api";
+    private const int Fewest = 10; // tier 1's pool: with fewer requests inside, connections to Postgres would stand idle
 
     // Ready made: a refusal must cost next to nothing, there are many of them just when nothing is left to spend.
     private static readonly byte[] Refusal =
@@ -22,7 +23,11 @@ internal sealed class Door(AdaptiveConcurrencyLimiter limiter)
     private readonly ResiliencePipeline _pipeline = new ResiliencePipelineBuilder().AddDeadline().AddAdaptiveConcurrency(limiter).Build();
 
     public static void Add(IServiceCollection services) =>
-        services.AddAdaptiveConcurrencyLimiter(options => options.Name = "api").AddSingleton<Door>();
+        services.AddAdaptiveConcurrencyLimiter(options =>
+        {
+            options.Name = "api";
+            options.Algorithm = static () => new KneeLimit(min: Fewest);
+        }).AddSingleton<Door>();
 
     public async Task InvokeAsync(HttpContext http, RequestDelegate next)
     {

@@ -7,9 +7,10 @@ namespace Scaling.Resilience;
 /// <remarks>
 /// <para>
 /// Works on windows of at least 100 ms, 50 calls and two calls per permit. Little's law gives a window's latency as
-/// (calls in flight) / (throughput), which one stuck call cannot distort. While the limit binds:
-/// latency above 1.1 × the base shrinks the limit in proportion (at most by half), else it grows by a tenth.
-/// A limit that does not bind teaches nothing and stays.
+/// (calls in flight) / (throughput), which one stuck call cannot distort. While the limit binds, latency may rise, from a measured
+/// base, as the calls in flight to the power of 0.4: then throughput still rises as their power of 0.6, a little before the point at
+/// which its quotient by latency (Kleinrock's power) is best. More than that, by a twentieth, shrinks the limit in proportion (at most
+/// by half), else it grows by a twentieth. A limit that does not bind teaches nothing and stays.
 /// </para>
 /// <para>
 /// It does not drift, because the base is not the best latency ever seen but what was measured at the last probe: every 30
@@ -21,10 +22,11 @@ namespace Scaling.Resilience;
 /// </remarks>
 public sealed class KneeLimit : IConcurrencyLimit
 {
-    private const double Tolerance = 1.1;      // latency this far above the base is not yet a queue
-    private const double Growth = 0.1;         // per window
+    private const double Tolerance = 1.05;     // latency this far above what is allowed is noise
+    private const double Elasticity = 0.4;     // of the latency that is allowed, in calls in flight
+    private const double Growth = 0.05;        // per window
     private const double ProbeFall = 0.7;      // share of the limit that stays during a probe
-    private const double Followed = 0.3;       // elasticity of throughput from which in-flight calls are worth their place
+    private const double Followed = 0.35;      // elasticity of throughput from which in-flight calls are worth their place
     private const int WindowsBetweenProbes = 30;
     private const int MinSamples = 50;
     private static readonly TimeSpan MinWindow = TimeSpan.FromMilliseconds(100);
@@ -32,8 +34,8 @@ public sealed class KneeLimit : IConcurrencyLimit
     private readonly int _min;
     private readonly int _max;
     private double _limit;
-    private double _base;                      // latency in ticks at the last probe; 0 before the first
-    private double _reference;                 // the limit for which the base holds
+    private Reading _base;                     // taken at the last probe; nothing before the first
+    private double _reference;                 // the limit since then; a fall far below it is judged
     private int _windowsSinceProbe;
     private Phase _phase;
     private Reading _before;                   // what the probe is compared with
@@ -117,13 +119,14 @@ public sealed class KneeLimit : IConcurrencyLimit
             return;
         }
 
-        if (_base == 0 || ++_windowsSinceProbe >= WindowsBetweenProbes)
+        if (_base.Latency == 0 || ++_windowsSinceProbe >= WindowsBetweenProbes)
         {
             Probe(window, _limit * ProbeFall);
             return;
         }
 
-        double shrink = Math.Clamp(Tolerance * _base / window.Latency, 0.5, 1) * (1 - (window.DropShare / 2));
+        double allowed = Tolerance * _base.Latency * Math.Pow(Math.Max(1, window.InFlight / _base.InFlight), Elasticity);
+        double shrink = Math.Clamp(allowed / window.Latency, 0.5, 1) * (1 - (window.DropShare / 2));
         double next = (_limit * shrink) + (window.DropShare > 0 ? 0 : Growth * _limit);
         if (next <= ProbeFall * _reference)
         {
@@ -170,7 +173,7 @@ public sealed class KneeLimit : IConcurrencyLimit
 
     private void Learn(Reading reading)
     {
-        _base = reading.Latency;
+        _base = reading;
         _reference = _limit;
         _windowsSinceProbe = 0;
     }

@@ -27,12 +27,12 @@ internal sealed class LoadRun : IDisposable
     private readonly int _bulkhead;
     private int _inBulkhead;
 
-    public LoadRun(Guard guard, IConcurrencyLimit? algorithm = null, int workers = 20, double serviceMilliseconds = 50, int bulkhead = 100, bool exponential = false)
+    public LoadRun(Guard guard, IConcurrencyLimit? algorithm = null, int workers = 20, double serviceMilliseconds = 50, int bulkhead = 100, bool exponential = false, double halfAt = 0)
     {
         _agenda = new Agenda(_time);
         _start = _time.GetUtcNow();
         _bulkhead = guard == Guard.Bulkhead ? bulkhead : int.MaxValue;
-        Server = new SimulatedServer(_time, _agenda, workers, TimeSpan.FromMilliseconds(serviceMilliseconds), seed: 42) { Exponential = exponential };
+        Server = new SimulatedServer(_time, _agenda, workers, TimeSpan.FromMilliseconds(serviceMilliseconds), seed: 42) { Exponential = exponential, HalfAt = halfAt };
         if (guard == Guard.Adaptive)
         {
             _limiter = new AdaptiveConcurrencyLimiter(new AdaptiveConcurrencyOptions { Algorithm = () => algorithm ?? new KneeLimit() }, _time);

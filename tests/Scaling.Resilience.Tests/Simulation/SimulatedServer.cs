@@ -11,7 +11,9 @@ internal sealed class SimulatedServer(FakeTimeProvider time, Agenda agenda, int 
 {
     private readonly Random _random = new(seed);
     private readonly Queue<TaskCompletionSource<Outcome<int>>> _waiting = new();
+    private readonly List<TaskCompletionSource<Outcome<int>>> _sharing = [];
     private int _busy;
+    private int _changes;
 
     public TimeSpan ServiceTime { get; set; } = serviceTime;
 
@@ -19,6 +21,12 @@ internal sealed class SimulatedServer(FakeTimeProvider time, Agenda agenda, int 
 
     /// <summary>Service times vary as widely as exponential ones do, instead of by ±20 %.</summary>
     public bool Exponential { get; set; }
+
+    /// <summary>
+    /// Above 0: no workers but one engine that all share, as a database does. Half of its capacity is reached with so many requests at once, two thirds
+    /// with twice as many, all of it never: there is no sharp knee.
+    /// </summary>
+    public double HalfAt { get; init; }
 
     public bool Down { get; set; }
 
@@ -36,9 +44,38 @@ internal sealed class SimulatedServer(FakeTimeProvider time, Agenda agenda, int 
             return request.Task;
         }
 
+        if (HalfAt > 0)
+        {
+            _sharing.Add(request);
+            PlanNextEnd();
+            return request.Task;
+        }
+
         _waiting.Enqueue(request);
         StartNext();
         return request.Task;
+    }
+
+    // Exponential service times have no memory: whenever the number changes, the next end is drawn anew.
+    private void PlanNextEnd()
+    {
+        int change = ++_changes;
+        if (_sharing.Count == 0)
+        {
+            return;
+        }
+
+        double rate = Capacity * _sharing.Count / (_sharing.Count + HalfAt);
+        agenda.At(time.GetUtcNow() + TimeSpan.FromSeconds(-Math.Log(1 - _random.NextDouble()) / rate), () =>
+        {
+            if (change == _changes)
+            {
+                TaskCompletionSource<Outcome<int>> done = _sharing[_random.Next(_sharing.Count)];
+                _sharing.Remove(done);
+                PlanNextEnd();
+                done.SetResult(Outcome.FromResult(1));
+            }
+        });
     }
 
     private void StartNext()
