@@ -46,6 +46,27 @@ public class AdaptiveConcurrencyTests
     }
 
     [Fact]
+    public async Task A_burst_may_wait_an_interval_and_a_member_of_a_standing_queue_only_the_target()
+    {
+        using AdaptiveConcurrencyLimiter limiter = Build(limit: 1);
+        Assert.True(limiter.TryEnter());
+        Task<bool> burst = Enter(limiter, CallPriority.Normal);
+        _time.Advance(TimeSpan.FromMilliseconds(95));
+        Assert.False(burst.IsCompleted);
+        for (int i = 0; i < 5; i++)
+        {
+            _ = Enter(limiter, CallPriority.Normal);
+            _time.Advance(TimeSpan.FromMilliseconds(5)); // somebody is always waiting
+        }
+
+        Assert.False(await burst);
+        Task<bool> late = Enter(limiter, CallPriority.Normal);
+        _time.Advance(TimeSpan.FromMilliseconds(5));
+        _time.Advance(TimeSpan.FromMilliseconds(5)); // looked after once per target
+        Assert.False(await late.WaitAsync(TimeSpan.FromSeconds(20)));
+    }
+
+    [Fact]
     public async Task While_the_queue_is_standing_the_newest_is_served_first()
     {
         using AdaptiveConcurrencyLimiter limiter = Build(limit: 1);

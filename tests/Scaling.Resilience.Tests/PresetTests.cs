@@ -96,7 +96,7 @@ public sealed class PresetTests(PresetTests.Servers servers) : IClassFixture<Pre
         ResiliencePipeline pipeline = new ResiliencePipelineBuilder().AddCircuitBreaker(new ProbingCircuitBreakerOptions
         {
             IsFailure = outcome => PostgresErrors.IsUnavailable(outcome.Exception),
-            Prober = new RecoveryProber(async ct => await Run(source, "select 1", ct)) { FirstDelay = TimeSpan.FromMilliseconds(50), MaxDelay = TimeSpan.FromMilliseconds(200) },
+            Prober = new RecoveryProber(async ct => await Run(source, "select 1", ct)) { MaxDelay = TimeSpan.FromMilliseconds(50) },
         }).Build();
         await pipeline.ExecuteAsync(async ct => await Run(source, "select 1", ct));
 
@@ -119,6 +119,42 @@ public sealed class PresetTests(PresetTests.Servers servers) : IClassFixture<Pre
                 return error;
             }
         }
+    }
+
+    [Fact]
+    public async Task A_real_deadlock_left_no_trace_and_is_no_outage()
+    {
+        await using var source = NpgsqlDataSource.Create(await servers.Postgres.CreateDatabaseAsync("deadlock"));
+        await Run(source, "create table t (id int primary key, n int not null); insert into t values (1, 0), (2, 0)");
+        await using NpgsqlConnection left = await source.OpenConnectionAsync();
+        await using NpgsqlConnection right = await source.OpenConnectionAsync();
+        await Execute(left, "set deadlock_timeout = '10ms'; begin; update t set n = n + 1 where id = 1");
+        await Execute(right, "set deadlock_timeout = '10ms'; begin; update t set n = n + 1 where id = 2");
+        Task crossing = Execute(left, "update t set n = n + 1 where id = 2");
+
+        Exception? lost = await Record.ExceptionAsync(() => Execute(right, "update t set n = n + 1 where id = 1"))
+            ?? await Record.ExceptionAsync(() => crossing); // Postgres picks either
+
+        Assert.Equal("40P01", Assert.IsType<PostgresException>(lost).SqlState);
+        Assert.True(PostgresErrors.IsRolledBack(lost) && PostgresErrors.IsTransient(lost));
+        Assert.False(PostgresErrors.IsUnavailable(lost));
+        _ = await Record.ExceptionAsync(() => crossing);
+    }
+
+    [Theory]
+    [InlineData("LOADING Redis is loading the dataset in memory", true)]
+    [InlineData("TRYAGAIN Multiple keys request during rehashing of slot", true)]
+    [InlineData("CLUSTERDOWN The cluster is down", true)]
+    [InlineData("MASTERDOWN Link with MASTER is down", true)]
+    [InlineData("WRONGTYPE Operation against a key holding the wrong kind of value", false)]
+    public async Task What_a_real_Redis_refuses_for_now_may_be_retried_and_what_it_answers_may_not(string reply, bool refused)
+    {
+        await using ConnectionMultiplexer redis = await ConnectionMultiplexer.ConnectAsync(servers.Redis.ConnectionString);
+        Exception error = await Assert.ThrowsAsync<RedisServerException>(() => redis.GetDatabase().ScriptEvaluateAsync($"return redis.error_reply('{reply}')"));
+
+        Assert.Equal(refused, RedisErrors.IsRefused(error));
+        Assert.Equal(refused, RedisErrors.IsTransient(error));
+        Assert.False(RedisErrors.IsUnavailable(error));
     }
 
     [Fact]
@@ -154,6 +190,12 @@ public sealed class PresetTests(PresetTests.Servers servers) : IClassFixture<Pre
         async Task<Exception> Fail() => await Assert.ThrowsAnyAsync<Exception>(async () => await pipeline.ExecuteAsync(async _ => await database.StringGetAsync("k")));
     }
 
+    private static async Task Execute(NpgsqlConnection connection, string sql)
+    {
+        await using var command = new NpgsqlCommand(sql, connection);
+        await command.ExecuteNonQueryAsync();
+    }
+
     private static async Task Run(NpgsqlDataSource source, string sql, CancellationToken cancellationToken = default)
     {
         await using NpgsqlCommand command = source.CreateCommand(sql);
@@ -164,8 +206,14 @@ public sealed class PresetTests(PresetTests.Servers servers) : IClassFixture<Pre
     {
         public LocalPostgres Postgres { get; private set; } = null!;
 
-        public async ValueTask InitializeAsync() => Postgres = await LocalPostgres.StartAsync();
+        public LocalRedis Redis { get; private set; } = null!;
 
-        public async ValueTask DisposeAsync() => await Postgres.DisposeAsync();
+        public async ValueTask InitializeAsync() => (Postgres, Redis) = (await LocalPostgres.StartAsync(), await LocalRedis.StartAsync());
+
+        public async ValueTask DisposeAsync()
+        {
+            await Redis.DisposeAsync();
+            await Postgres.DisposeAsync();
+        }
     }
 }

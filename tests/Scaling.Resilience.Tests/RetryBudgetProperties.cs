@@ -12,7 +12,7 @@ public class RetryBudgetProperties
     public bool Over_any_window_retries_never_exceed_the_share_of_the_successes_plus_the_reserve(int seed)
     {
         var time = new FakeTimeProvider();
-        var budget = new RetryBudget(new RetryBudgetOptions { Ratio = 0.2, ReservePerSecond = 1, Window = Window }, time);
+        var budget = new RetryBudget(new RetryBudgetOptions { Ratio = 0.2, ReservePerSecond = 1 }, time);
         DateTimeOffset start = time.GetUtcNow();
         List<TimeSpan> deposits = [], withdrawals = [];
         var random = new Random(seed);

@@ -2,17 +2,16 @@ namespace Scaling.Resilience;
 
 /// <summary>Asks a failed dependency, in the background, whether it is back; a circuit that has one closes only after a real answer.</summary>
 /// <remarks>
-/// The first question comes after <see cref="FirstDelay"/>, the next ones after twice as long each, up to <see cref="MaxDelay"/>,
+/// The first question comes after a quarter of a second, the next ones after twice as long each, up to <see cref="MaxDelay"/>,
 /// spread by ±20 % so that a fleet does not ask in step. A question that takes longer than <see cref="Timeout"/> is given up,
 /// also when it ignores its token.
 /// </remarks>
 /// <param name="probe">The question, such as <c>SELECT 1</c> or <c>PING</c>; any exception means not yet. It must not go through the circuit it heals.</param>
 public sealed class RecoveryProber(Func<CancellationToken, Task> probe)
 {
-    private readonly Func<CancellationToken, Task> _probe = probe ?? throw new ArgumentNullException(nameof(probe));
+    private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(250);
 
-    /// <summary>The wait before the first question. Default 250 ms.</summary>
-    public TimeSpan FirstDelay { get; init; } = TimeSpan.FromMilliseconds(250);
+    private readonly Func<CancellationToken, Task> _probe = probe ?? throw new ArgumentNullException(nameof(probe));
 
     /// <summary>The longest wait between two. Default 5 s.</summary>
     public TimeSpan MaxDelay { get; init; } = TimeSpan.FromSeconds(5);
@@ -23,8 +22,9 @@ public sealed class RecoveryProber(Func<CancellationToken, Task> probe)
     /// <returns>True: the dependency answered. False: <paramref name="cancellationToken"/> ended the search.</returns>
     internal async Task<bool> RecoverAsync(TimeProvider timeProvider, CancellationToken cancellationToken)
     {
-        for (TimeSpan delay = FirstDelay; ; delay = delay * 2 < MaxDelay ? delay * 2 : MaxDelay)
+        for (TimeSpan delay = FirstDelay; ; delay *= 2)
         {
+            delay = delay < MaxDelay ? delay : MaxDelay;
 #pragma warning disable CA1031, CA5394 // whatever the probe throws means "not yet"; the jitter needs no secret
             try
             {

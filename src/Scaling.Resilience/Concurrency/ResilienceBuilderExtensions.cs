@@ -17,9 +17,11 @@ public static partial class ResilienceBuilderExtensions
         where TBuilder : ResiliencePipelineBuilderBase =>
         AddAdaptiveConcurrency(builder, new AdaptiveConcurrencyOptions());
 
-    /// <inheritdoc cref="AddAdaptiveConcurrency{TBuilder}(TBuilder)"/>
+    /// <summary>The same with options. A shed call ends with Polly's <see cref="Polly.RateLimiting.RateLimiterRejectedException"/>.</summary>
+    /// <typeparam name="TBuilder">The kind of builder.</typeparam>
     /// <param name="builder">The pipeline under construction. Put this strategy outside the retries.</param>
     /// <param name="options">The algorithm and the queue.</param>
+    /// <returns>The same builder.</returns>
     public static TBuilder AddAdaptiveConcurrency<TBuilder>(this TBuilder builder, AdaptiveConcurrencyOptions options)
         where TBuilder : ResiliencePipelineBuilderBase
     {

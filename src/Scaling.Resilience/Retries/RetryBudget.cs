@@ -8,14 +8,15 @@ namespace Scaling.Resilience;
 /// </summary>
 /// <remarks>
 /// Make one per dependency and share it between all retries and hedges that go there. The law: in the
-/// <see cref="RetryBudgetOptions.Window"/> that ends with any withdrawal, withdrawals ≤ <see cref="RetryBudgetOptions.Ratio"/> × the deposits of that window
-/// (and the tenth of a window before it) + <see cref="RetryBudgetOptions.ReservePerSecond"/> × the window.
+/// ten seconds that end with any withdrawal, withdrawals ≤ <see cref="RetryBudgetOptions.Ratio"/> × the deposits of those ten seconds
+/// (and of the one before them) + ten times <see cref="RetryBudgetOptions.ReservePerSecond"/>.
 /// The idea is Finagle's <c>RetryBudget</c>, which deposits for every request; here only a success earns, so a dead
 /// dependency receives the reserve alone. Thread-safe; no allocation.
 /// </remarks>
 public sealed class RetryBudget
 {
     private const double UnitsPerRetry = 1_000_000;
+    private static readonly TimeSpan Window = TimeSpan.FromSeconds(10);
 
     private readonly Lock _lock = new();
     private readonly SlidingSum _earned;
@@ -32,10 +33,10 @@ public sealed class RetryBudget
         options ??= new RetryBudgetOptions();
         options.Validate();
         Name = options.Name;
-        _earned = new SlidingSum(options.Window);
+        _earned = new SlidingSum(Window);
         _clock = new CoarseClock(timeProvider ?? TimeProvider.System);
         _deposit = (long)(options.Ratio * UnitsPerRetry);
-        _reserve = (long)(options.ReservePerSecond * options.Window.TotalSeconds * UnitsPerRetry);
+        _reserve = (long)(options.ReservePerSecond * Window.TotalSeconds * UnitsPerRetry);
         ResilienceMetrics.Budgets.Add(this);
     }
 

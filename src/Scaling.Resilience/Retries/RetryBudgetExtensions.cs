@@ -17,8 +17,11 @@ public static class RetryBudgetExtensions
         return options;
     }
 
-    /// <inheritdoc cref="WithBudget(RetryStrategyOptions, RetryBudget)"/>
+    /// <summary>Lets the budget decide whether a failed attempt is tried again. Call it last: it wraps <c>ShouldHandle</c> as it is now.</summary>
     /// <typeparam name="TResult">The result of the calls.</typeparam>
+    /// <param name="options">The options to change.</param>
+    /// <param name="budget">The budget of the dependency.</param>
+    /// <returns>The same options.</returns>
     public static RetryStrategyOptions<TResult> WithBudget<TResult>(this RetryStrategyOptions<TResult> options, RetryBudget budget)
     {
         ArgumentNullException.ThrowIfNull(options);

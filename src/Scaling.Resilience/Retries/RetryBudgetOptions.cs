@@ -12,9 +12,6 @@ public sealed class RetryBudgetOptions
     /// <summary>Retries per second that need not be earned, so that a quiet or a wholly failing dependency is still retried. Default 10.</summary>
     public double ReservePerSecond { get; set; } = 10;
 
-    /// <summary>How long a deposit or a withdrawal counts. Default 10 s.</summary>
-    public TimeSpan Window { get; set; } = TimeSpan.FromSeconds(10);
-
     internal void Validate()
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(Name);
@@ -26,11 +23,6 @@ public sealed class RetryBudgetOptions
         if (!(ReservePerSecond is >= 0 and <= 1_000_000))
         {
             throw new ArgumentOutOfRangeException(nameof(ReservePerSecond), ReservePerSecond, "RetryBudgetOptions.ReservePerSecond must be between 0 and 1,000,000.");
-        }
-
-        if (Window < TimeSpan.FromMilliseconds(10) || Window > TimeSpan.FromHours(1))
-        {
-            throw new ArgumentOutOfRangeException(nameof(Window), Window, "RetryBudgetOptions.Window must be between 10 ms and 1 hour.");
         }
     }
 }

@@ -14,9 +14,6 @@ public sealed class AdaptiveThrottleOptions : ResilienceStrategyOptions
     /// <summary>How far back calls are counted. Default 2 min.</summary>
     public TimeSpan Window { get; set; } = TimeSpan.FromMinutes(2);
 
-    /// <summary>The largest share held back; below 1, so that recovery is always noticed. Default 0.9.</summary>
-    public double MaxRejection { get; set; } = 0.9;
-
     /// <summary>Which outcomes mean that the server did not accept the call. Default (null): every exception but a cancellation.</summary>
     public Predicate<Outcome<object>>? IsRefusal { get; set; }
 
@@ -24,9 +21,5 @@ public sealed class AdaptiveThrottleOptions : ResilienceStrategyOptions
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(Factor, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(Window, TimeSpan.FromMilliseconds(100));
-        if (!(MaxRejection is > 0 and <= 0.99))
-        {
-            throw new ArgumentOutOfRangeException(nameof(MaxRejection), MaxRejection, "AdaptiveThrottleOptions.MaxRejection must be above 0 and at most 0.99: some calls must go through, or recovery is never seen.");
-        }
     }
 }

@@ -13,6 +13,7 @@ namespace Scaling.Resilience;
 internal sealed class ThrottleMachine(AdaptiveThrottleOptions options)
 {
     private const int SlotCount = 40;
+    private const double MaxRejection = 0.9; // the rest goes through whatever happens, so that recovery is seen
 
     private readonly Slot[] _slots = new Slot[SlotCount];
     private readonly long _slotTicks = options.Window.Ticks / SlotCount;
@@ -28,7 +29,7 @@ internal sealed class ThrottleMachine(AdaptiveThrottleOptions options)
     {
         Advance(now);
         long young = _slots[_current % SlotCount].Pending + (_current > 0 ? _slots[(_current - 1) % SlotCount].Pending : 0);
-        return Math.Min(options.MaxRejection, RejectionProbability(_requests - young, _accepts, options.Factor));
+        return Math.Min(MaxRejection, RejectionProbability(_requests - young, _accepts, options.Factor));
     }
 
     /// <returns>True: the caller makes the call and reports it with <paramref name="ticket"/>. False: it is held back and already counted.</returns>
