@@ -27,7 +27,7 @@ internal sealed class BatchingPostgres : IMacro
         await using NpgsqlDataSource source = NpgsqlDataSource.Create(server.ConnectionString + ";Max Auto Prepare=20;Minimum Pool Size=64;Maximum Pool Size=80");
         await ExecuteAsync(source, "create table users (id bigint generated always as identity primary key, name text not null, email text not null, created_at timestamptz not null default now())");
 
-        (string Name, int Callers, int RowsPerCall, Func<IAsyncDisposable, Func<BatchingUser[], Task>> Call, Func<IAsyncDisposable> Open)[] ways = [
+        (string Name, int Callers, int RowsPerCall, Func<IAsyncDisposable, Func<BatchingUser[], ValueTask>> Call, Func<IAsyncDisposable> Open)[] ways = [
             Hand("single INSERT, 1 connection", 1, 1, rows => InsertOneAsync(source, rows)),
             Hand("single INSERT, 8 connections", 8, 1, rows => InsertOneAsync(source, rows)),
             Hand("single INSERT, 64 connections", 64, 1, rows => InsertOneAsync(source, rows)),
@@ -36,6 +36,8 @@ internal sealed class BatchingPostgres : IMacro
             Hand("unnest of 1,000 by hand", 1, 1_000, rows => UnnestAsync(source, rows)),
             Hand("COPY of 1,000 by hand", 1, 1_000, rows => CopyAsync(source, rows)),
             Hand("COPY of 10,000 by hand", 1, 10_000, rows => CopyAsync(source, rows)),
+            Hand("`PostgresInsert` of 1,000 (unnest), no batcher", 1, 1_000, rows => s_insert.ExecuteAsync(source, rows)),
+            Hand("`PostgresInsert` of 10,000 (COPY), no batcher", 1, 10_000, rows => s_insert.ExecuteAsync(source, rows)),
             Ours("**WriteBatcher**, 1 caller", 1, new()),
             Ours("**WriteBatcher**, 10 callers", 10, new()),
             Ours("**WriteBatcher**, 100 callers", 100, new()),
@@ -73,15 +75,15 @@ internal sealed class BatchingPostgres : IMacro
                 $"| {ways[i].Name} | {rate:N0} | {rate / singles:0.0} | {rate / copy:0.00} | {At(latencies[i], 0.5):0.0} ms | {At(latencies[i], 0.99):0.0} ms |"));
         }
 
-        (string, int, int, Func<IAsyncDisposable, Func<BatchingUser[], Task>>, Func<IAsyncDisposable>) Ours(string name, int callers, WriteBatcherOptions options) => (
-            name, callers, 1, batcher => rows => ((WriteBatcher<BatchingUser>)batcher).WriteAsync(rows[0]).AsTask(),
+        (string, int, int, Func<IAsyncDisposable, Func<BatchingUser[], ValueTask>>, Func<IAsyncDisposable>) Ours(string name, int callers, WriteBatcherOptions options) => (
+            name, callers, 1, batcher => rows => ((WriteBatcher<BatchingUser>)batcher).WriteAsync(rows[0]),
             () => new WriteBatcher<BatchingUser>((users, ct) => s_insert.ExecuteAsync(source, users, ct), options));
     }
 
-    private static (string, int, int, Func<IAsyncDisposable, Func<BatchingUser[], Task>>, Func<IAsyncDisposable>) Hand(string name, int callers, int rows, Func<BatchingUser[], Task> call) =>
-        (name, callers, rows, _ => call, () => new MemoryStream());
+    private static (string, int, int, Func<IAsyncDisposable, Func<BatchingUser[], ValueTask>>, Func<IAsyncDisposable>) Hand(string name, int callers, int rows, Func<BatchingUser[], Task> call) =>
+        (name, callers, rows, _ => batch => new(call(batch)), () => new MemoryStream());
 
-    private static async Task<(double Rate, List<double> Waits)> MeasureAsync(int callers, int rowsPerCall, Func<BatchingUser[], Task> call, TimeSpan duration)
+    private static async Task<(double Rate, List<double> Waits)> MeasureAsync(int callers, int rowsPerCall, Func<BatchingUser[], ValueTask> call, TimeSpan duration)
     {
         long started = Stopwatch.GetTimestamp();
         List<double>[] waits = await Task.WhenAll(Enumerable.Range(0, callers).Select(caller => Task.Run(async () =>

@@ -43,9 +43,7 @@ public static class RedisStreamWriteQueueServiceCollectionExtensions
             services.AddWriteBatcher(write);
         }
 
-        return services.AddSingleton<IHostedService>(provider => new QueueDrainService<T>(
-            provider.GetRequiredService<RedisStreamWriteQueue<T>>(),
-            write is null ? null : provider.GetRequiredService<WriteBatcher<QueuedWrite<T>>>()));
+        return AddDrain<T>(services, null, drains: write is not null);
     }
 
     /// <summary>Adds a <see cref="RedisStreamWriteQueue{T}"/> whose service key is its name, for several queues of one type.</summary>
@@ -70,10 +68,16 @@ public static class RedisStreamWriteQueueServiceCollectionExtensions
             services.AddKeyedWriteBatcher(name, write);
         }
 
-        return services.AddSingleton<IHostedService>(provider => new QueueDrainService<T>(
-            provider.GetRequiredKeyedService<RedisStreamWriteQueue<T>>(name),
-            write is null ? null : provider.GetRequiredKeyedService<WriteBatcher<QueuedWrite<T>>>(name)));
+        return AddDrain<T>(services, name, drains: write is not null);
     }
+
+    private static IServiceCollection AddDrain<T>(IServiceCollection services, string? key, bool drains) =>
+        services.AddSingleton<IHostedService>(provider => new QueueDrainService<T>(
+            Find<RedisStreamWriteQueue<T>>(provider, key), drains ? Find<WriteBatcher<QueuedWrite<T>>>(provider, key) : null));
+
+    private static TService Find<TService>(IServiceProvider provider, string? key)
+        where TService : class =>
+        key is null ? provider.GetRequiredService<TService>() : provider.GetRequiredKeyedService<TService>(key);
 
     private static void AddOptions(IServiceCollection services, string name, Action<RedisStreamWriteQueueOptions>? configure)
     {

@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Npgsql;
+using Scaling.Batching.Tests;
 using StackExchange.Redis;
 
 namespace Scaling.Batching.Redis.Tests;
@@ -38,6 +39,17 @@ internal static class Jobs
     public static Task IsEmptyAsync(this RedisStreamWriteQueue<Job> queue) =>
         EventuallyAsync(async () => await queue.GetLengthAsync() == 0, "an empty queue");
 
+    /// <summary>Drains into the table until nothing is left.</summary>
+    public static async Task DrainIntoAsync(this RedisStreamWriteQueue<Job> queue, NpgsqlDataSource dataSource, string table)
+    {
+        await using WriteBatcher<QueuedWrite<Job>> writer = WriterTo(dataSource, table);
+        using var end = new CancellationTokenSource();
+        Task draining = queue.DrainAsync(writer.WriteAsync, end.Token);
+        await queue.IsEmptyAsync();
+        await end.CancelAsync();
+        await draining.WithinDeadline();
+    }
+
     public static async Task EventuallyAsync(Func<Task<bool>> condition, string what)
     {
         for (long end = Environment.TickCount64 + 30_000; !await condition();)
@@ -48,7 +60,7 @@ internal static class Jobs
     }
 
     /// <summary>Every number once, and nothing else.</summary>
-    public static async Task HasEachOnceAsync(this Batching.Tests.PostgresServer postgres, string table, int count)
+    public static async Task HasEachOnceAsync(this PostgresServer postgres, string table, int count)
     {
         List<int> numbers = await postgres.ListAsync<int>($"select number from {table} order by number");
         Assert.Equal(Enumerable.Range(0, count), numbers);

@@ -70,12 +70,7 @@ public sealed class QueueTests(RedisServer redis, PostgresServer postgres)
             await hanging.WithinDeadline();
         }
 
-        await using WriteBatcher<QueuedWrite<Job>> writer = Jobs.WriterTo(postgres.DataSource, table);
-        using var end = new CancellationTokenSource();
-        Task draining = queue.DrainAsync(writer.WriteAsync, end.Token);
-        await queue.IsEmptyAsync();
-        await end.CancelAsync();
-        await draining.WithinDeadline();
+        await queue.DrainIntoAsync(postgres.DataSource, table);
         await postgres.HasEachOnceAsync(table, 100);
         Assert.Equal(0, await queue.GetDeadLetterLengthAsync());
     }
@@ -121,14 +116,9 @@ public sealed class QueueTests(RedisServer redis, PostgresServer postgres)
             .Count(error => error is WriteRejectedException rejected && rejected.Message.Contains("50 entries"));
         Assert.Equal(150, refused);
         Assert.Equal(50, await queue.GetLengthAsync());
-        await using WriteBatcher<QueuedWrite<Job>> writer = Jobs.WriterTo(postgres.DataSource, table);
-        using var end = new CancellationTokenSource();
-        Task draining = queue.DrainAsync(writer.WriteAsync, end.Token);
-        await queue.IsEmptyAsync();
+        await queue.DrainIntoAsync(postgres.DataSource, table);
         await queue.EnqueueAsync(new(200, "x"));
-        await queue.IsEmptyAsync();
-        await end.CancelAsync();
-        await draining.WithinDeadline();
+        await queue.DrainIntoAsync(postgres.DataSource, table);
         Assert.Equal(51L, await postgres.ReadAsync<long>($"select count(*) from {table}"));
     }
 
@@ -145,12 +135,7 @@ public sealed class QueueTests(RedisServer redis, PostgresServer postgres)
         Assert.True(Assert.IsType<WriteOutcomeUnknownException>(await queue.EnqueueAsync(new(1, "x"), id).ErrorAsync()).IsSafeToRepeat);
         server.Resume();
         await Jobs.EventuallyAsync(async () => await Record.ExceptionAsync(() => queue.EnqueueAsync(new(1, "x"), id)) is null, "a confirmation");
-        await using WriteBatcher<QueuedWrite<Job>> writer = Jobs.WriterTo(postgres.DataSource, table);
-        using var end = new CancellationTokenSource();
-        Task draining = queue.DrainAsync(writer.WriteAsync, end.Token);
-        await queue.IsEmptyAsync();
-        await end.CancelAsync();
-        await draining.WithinDeadline();
+        await queue.DrainIntoAsync(postgres.DataSource, table);
         await postgres.HasEachOnceAsync(table, 2);
     }
 
