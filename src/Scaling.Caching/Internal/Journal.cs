@@ -36,6 +36,7 @@ internal sealed class Journal(int capacity, TimeProvider time)
     private readonly Queue<(Debt Debt, long At)> _delivered = [];
     private volatile int _count;
     private int _incurred;
+    private int _parts;
 
     public int Count => _count;
 
@@ -53,6 +54,22 @@ internal sealed class Journal(int capacity, TimeProvider time)
         lock (_lock)
         {
             AddCore(debt);
+        }
+    }
+
+    /// <summary>Owes everything part by part instead, so that each can be paid for itself.</summary>
+    public void Expand(IReadOnlyList<string> epochs)
+    {
+        lock (_lock)
+        {
+            if (epochs.Count > 1 && _debts.Remove(Debt.Everything))
+            {
+                _parts = epochs.Count;
+                foreach (string epoch in epochs)
+                {
+                    AddCore(Debt.Tag(epoch));
+                }
+            }
         }
     }
 
@@ -125,7 +142,7 @@ internal sealed class Journal(int capacity, TimeProvider time)
         }
 
         _debts[debt] = ++_incurred;
-        if (_debts.Count > capacity || debt == Debt.Everything)
+        if (_debts.Count > capacity + _parts || debt == Debt.Everything)
         {
             _debts.Clear();
             _debts[Debt.Everything] = _incurred;

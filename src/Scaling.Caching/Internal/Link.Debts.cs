@@ -18,7 +18,7 @@ internal sealed partial class Link
     {
         if (_options.Enabled && !_stop.IsCancellationRequested)
         {
-            _journal.OweAgain(debt => _store.NodeOf(debt) == node || TagNames.IsAll(debt.Name));
+            _journal.OweAgain(debt => _store.NodeOf(debt) == node);
             _guards.Of(node).Open(cause, forgetful: true);
         }
     }
@@ -27,6 +27,7 @@ internal sealed partial class Link
     private async Task<bool> PayDebtsAsync(Probed[] probed)
     {
         Func<Debt, bool> isPayable = debt => IsClosed(debt) || probed.Any(node => node.Answers && node.Guard.Node == _store.NodeOf(debt));
+        _journal.Expand(_store.Epochs);
         while (_journal.Due(ReplayBatch, isPayable) is { Length: > 0 } debts)
         {
             bool[] paid = await Task.WhenAll(debts.Select(async debt =>
@@ -48,12 +49,9 @@ internal sealed partial class Link
         return true;
     }
 
-    private Task PayAsync(Debt debt) => debt switch
-    {
-        { Kind: DebtKind.Key } => _store.InvalidateAsync(debt.Name, Envelope.NewStamp()),
-        _ when debt == Debt.Everything => Task.WhenAll(_store.Epochs.Select(epoch => _store.InvalidateTagAsync(epoch, TagStamps.ForInvalidated()))),
-        _ => _store.InvalidateTagAsync(debt.Name, TagStamps.ForInvalidated()),
-    };
+    private Task PayAsync(Debt debt) => debt.Kind == DebtKind.Key
+        ? _store.InvalidateAsync(debt.Name, Envelope.NewStamp())
+        : _store.InvalidateTagAsync(debt.Name, TagStamps.ForInvalidated());
 
     // True: no guard is left open. A node that did not take what it is owed is not back.
     private bool Reopen(Probed[] probed, bool paid)

@@ -16,7 +16,7 @@ internal sealed partial class RemoteTier
         long start = _time.GetTimestamp();
         var reads = new CallResult<RemoteRead>[keys.Length];
         Array.Fill(reads, CallResult<RemoteRead>.Rejected);
-        await Task.WhenAll(ByNode(Enumerable.Range(0, keys.Length).Where(i => !_journal.OwesKey(keys[i])), i => keys[i])
+        await Task.WhenAll(ByNode(Enumerable.Range(0, keys.Length).Where(i => !IsOwed(keys[i])), i => keys[i])
             .Select(group => ReadGroupAsync(group.Key, [.. group]))).ConfigureAwait(false);
         _metrics.RemoteCall("read_many", reads.Length == 0 ? CallOutcome.Done : reads.Max(static read => read.Outcome), start);
         return reads;

@@ -7,7 +7,7 @@ internal sealed partial class RemoteTier
     {
         await StartedAsync().ConfigureAwait(false);
         long start = _time.GetTimestamp();
-        CallResult<RemoteRead> read = _journal.OwesKey(key)
+        CallResult<RemoteRead> read = IsOwed(key)
             ? CallResult<RemoteRead>.Rejected
             : await ReadCoreAsync(key, tags, lease, start).ConfigureAwait(false);
         _metrics.RemoteCall("read", read.Outcome, start);

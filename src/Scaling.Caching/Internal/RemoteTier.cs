@@ -91,7 +91,7 @@ internal sealed partial class RemoteTier : IAsyncDisposable
         }
 
         CacheDelivery[] delivered = await Task.WhenAll(
-            _store.Epochs.Select(epoch => DeliverAsync(Debt.Tag(epoch), TagStamps.ForInvalidated(), owed: Debt.Everything).AsTask())).ConfigureAwait(false);
+            _store.Epochs.Select(epoch => DeliverAsync(Debt.Tag(epoch), TagStamps.ForInvalidated()).AsTask())).ConfigureAwait(false);
         return delivered.Max();
     }
 
@@ -109,7 +109,7 @@ internal sealed partial class RemoteTier : IAsyncDisposable
     /// 3. the caller is answered
     /// </code>
     /// </summary>
-    private async ValueTask<CacheDelivery> DeliverAsync(Debt debt, long stamp, Debt? owed = null)
+    private async ValueTask<CacheDelivery> DeliverAsync(Debt debt, long stamp)
     {
         long start = _time.GetTimestamp();
         CallResult<bool> sent = await GuardOf(debt).RunAsync(
@@ -128,12 +128,15 @@ internal sealed partial class RemoteTier : IAsyncDisposable
         }
         else
         {
-            _link.Owe(owed ?? debt);
+            _link.Owe(debt);
         }
 
         _generations.Invalidate(debt);
         return sent.Outcome == CallOutcome.Done ? CacheDelivery.Delivered : CacheDelivery.Deferred;
     }
+
+    /// <summary>True when L2 must not be asked for the key.</summary>
+    private bool IsOwed(string key) => _journal.Count != 0 && (_journal.OwesKey(key) || _journal.OwesTag(_store.EpochOf(key)));
 
     private Guard GuardOf(Debt place) => _guards.Of(_store.NodeOf(place));
 
