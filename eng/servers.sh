@@ -8,7 +8,8 @@ export MSBUILDDISABLENODEREUSE=1 UseSharedCompilation=false DOTNET_CLI_USE_MSBUI
 export DOTNET_EnableDiagnostics_IPC=0 DOTNET_EnableDiagnostics_Debugger=0
 export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1
 
-has() { [ -n "$(type -P "$1")" ] || compgen -G "/usr/lib/postgresql/*/bin/$1" >/dev/null || [ -x "/usr/sbin/$1" ]; }
+on_path() { [ -x "$(type -P "$1")" ]; }   # type finds files that nobody may execute, too
+has() { on_path "$1" || compgen -G "/usr/lib/postgresql/*/bin/$1" >/dev/null || [ -x "/usr/sbin/$1" ]; }
 
 # The Debian packages of those programs that are not here.
 missing() {
@@ -35,11 +36,15 @@ apt_install() {
     if [ -d /run/systemd/system ]; then systemctl disable --quiet "$@" || true; fi
 }
 
-# Installs packages by apt; false where there is no apt.
+# Installs packages by apt; false where there is no apt, or no right to use it.
 install_servers() {
-    [ -n "$(type -P apt-get)" ] || return 1
+    on_path apt-get || return 1
     local root=()
-    [ "$(id -u)" = 0 ] || root=(sudo)
+    if [ "$(id -u)" != 0 ]; then
+        on_path sudo || return 1
+        [ -t 2 ] || sudo -n true 2>/dev/null || return 1   # at a terminal sudo may ask for the password
+        root=(sudo)
+    fi
     echo "Installing by apt, as they are missing here: $*. Nothing is started or enabled as a system service."
     ${root[@]+"${root[@]}"} bash -c "$(declare -f apt_install); apt_install $*" </dev/null
 }
@@ -47,12 +52,16 @@ install_servers() {
 # Builds in Release. A build leaves folders in the temp folder: it gets one of its own, which goes with it.
 build() (
     temp=$(mktemp -d)
-    trap 'rm -rf "$temp"' EXIT
+    runtime=/tmp/.dotnet   # the SDK's first run makes it, for its locks; it does not look at TMPDIR
+    [ ! -e $runtime ] || runtime=
+    trap 'rm -rf "$temp"; [ -z "$runtime" ] || rmdir $runtime/* $runtime 2>/dev/null || true' EXIT
     trap 'exit 130' INT TERM HUP
     echo "Building $1 in Release…" >&2
     TMPDIR=$temp dotnet build "$1" -c Release -v quiet </dev/null >"$temp/log" 2>&1 || { cat "$temp/log" >&2; exit 1; }
 )
 
+# Exits unless the commands can work here at all.
 need_dotnet() {
-    [ -n "$(type -P dotnet)" ] || { echo "The .NET 10 SDK is missing: install it (package dotnet-sdk-10.0), then run this again." >&2; exit 1; }
+    [ "$(uname -s)" = Linux ] || { echo "Workers share one port in a way that only Linux has: run this on Linux, in WSL, or in a Linux container with the .NET 10 SDK." >&2; exit 1; }
+    on_path dotnet || { echo "The .NET 10 SDK is missing: install it (package dotnet-sdk-10.0), then run this again." >&2; exit 1; }
 }

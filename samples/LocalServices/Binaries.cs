@@ -11,7 +11,20 @@ public static class Binaries
     public static string Find(string program) => Locate(program) ?? throw new MissingServerException(program);
 
     private static string? Locate(string program) =>
-        Folders().Select(folder => Path.Combine(folder, program)).FirstOrDefault(File.Exists);
+        Folders().Select(folder => Path.Combine(folder, program)).FirstOrDefault(IsProgram);
+
+    private static bool IsProgram(string path)
+    {
+        const UnixFileMode executable = UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
+        try
+        {
+            return File.Exists(path) && (OperatingSystem.IsWindows() || (File.GetUnixFileMode(path) & executable) != 0);
+        }
+        catch (IOException)
+        {
+            return false; // a link that leads nowhere
+        }
+    }
 
     private static IEnumerable<string> Folders()
     {

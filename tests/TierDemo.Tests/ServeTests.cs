@@ -11,6 +11,7 @@ public class ServeTests
     [InlineData(4)]
     public async Task Every_tier_answers_the_guides_requests_and_refuses_bad_ones_by_saying_what_to_send(int number)
     {
+        string[] logsOfOthers = Logs();
         await using Tier tier = await Tier.StartAsync(number);
 
         using JsonDocument first = await GetAsync(tier, "/api/users");
@@ -39,8 +40,10 @@ public class ServeTests
         foreach ((HttpMethod method, string path, string? json, int expected, string says) in BadRequests())
         {
             (int status, _, string body) = await tier.SendAsync(method, path, json);
-            Assert.True(status == expected && body.Contains(says, StringComparison.Ordinal), $"tier {number}: {method} {path} answered {status} {body}");
+            Assert.True(status == expected && body.Contains("\"title\":", StringComparison.Ordinal) && body.Contains(says, StringComparison.Ordinal), $"tier {number}: {method} {path} answered {status} {body}");
         }
+
+        Assert.All(Logs().Except(logsOfOthers), log => Assert.DoesNotContain("fail:", File.ReadAllText(log), StringComparison.Ordinal)); // refused, not failed: no unhandled exception
 
         string metrics = (await tier.SendAsync(HttpMethod.Get, "/metrics")).Body;
         Assert.Contains("\nerrors_total 0\n", metrics, StringComparison.Ordinal);
@@ -57,6 +60,8 @@ public class ServeTests
         Assert.Equal("HIT", (await tier.SendAsync(HttpMethod.Get, "/api/users/1")).Cache);
     }
 
+    private static string[] Logs() => Directory.GetFiles(LocalServices.LocalProcess.TempFolder, "worker-*.log");
+
     private static IEnumerable<(HttpMethod, string, string?, int, string)> BadRequests()
     {
         yield return (HttpMethod.Get, "/api/users?page=0", null, 400, "send a whole number from 1");
@@ -69,6 +74,7 @@ public class ServeTests
         yield return (HttpMethod.Post, "/api/users", "{\"name\":\"x\"}", 400, "email");
         yield return (HttpMethod.Post, "/api/users", $$"""{"name":"{{new string('x', 10_000)}}","email":"a@b"}""", 400, "send at most 200");
         yield return (HttpMethod.Post, "/api/users", $$"""{"name":"{{new string('x', 1_000_000)}}","email":"a@b"}""", 413, "Send at most 64 KiB");
+        yield return (HttpMethod.Post, "/api/users", $$"""{"name":"{{new string('x', 10_000_000)}}","email":"a@b"}""", 413, "Send at most 64 KiB");
         yield return (HttpMethod.Get, "/nothing", null, 404, "\"status\":404");
     }
 

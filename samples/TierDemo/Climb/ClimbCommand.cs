@@ -13,7 +13,7 @@ internal static class ClimbCommand
 
     private static readonly Option<double> SecondsOption = new("--seconds")
     {
-        Description = "Length of one measurement.",
+        Description = "Length of one measurement; the other phases keep their proportion to it.",
         DefaultValueFactory = _ => 3,
     };
 
@@ -21,9 +21,9 @@ internal static class ClimbCommand
     {
         SecondsOption.Validators.Add(result =>
         {
-            if (result.GetValueOrDefault<double>() is not (>= 1 and <= 120))
+            if (result.GetValueOrDefault<double>() is not (>= 0.2 and <= 120))
             {
-                result.AddError("--seconds must be between 1 and 120.");
+                result.AddError("--seconds must be between 0.2 and 120.");
             }
         });
         var command = new Command("climb", "Climb tiers 1 to 4 under load, kill Redis on the way, and print what each tier bought.")

@@ -5,7 +5,7 @@ namespace TierDemo.Climb;
 /// <summary>Runs measurements against one tier and says on the console how they go.</summary>
 internal sealed class Gauge(Uri url, TimeSpan length, CancellationToken cancellationToken)
 {
-    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(0.5);
+    private readonly TimeSpan _warmUp = length / 6;
 
     public long Requests { get; private set; }
 
@@ -17,16 +17,16 @@ internal sealed class Gauge(Uri url, TimeSpan length, CancellationToken cancella
 
     /// <summary>The ceiling: a closed loop, every connection asks again as soon as it is answered.</summary>
     public Task<LoadResult> CeilingAsync(string what, Workload workload, int connections) =>
-        RunAsync(what, new LoadPlan(url, workload) { Connections = connections, Duration = length, WarmUp = WarmUp });
+        RunAsync(what, new LoadPlan(url, workload) { Connections = connections, Duration = length, WarmUp = _warmUp });
 
     /// <summary>Latency at a fixed rate, counted from the moment each request was due.</summary>
     public Task<LoadResult> LatencyAsync(string what, Workload workload, int connections, double rate) =>
-        RunAsync(what, new LoadPlan(url, workload) { Connections = connections, Duration = length, WarmUp = WarmUp, Rate = Math.Max(1, rate) });
+        RunAsync(what, new LoadPlan(url, workload) { Connections = connections, Duration = length, WarmUp = _warmUp, Rate = Math.Max(1, rate) });
 
     /// <summary>More and more users until the tier breaks.</summary>
     public async Task<string> BreakPointAsync(Workload workload)
     {
-        var ramp = new LoadRamp(new LoadPlan(url, workload) { Duration = TimeSpan.FromSeconds(1.2), WarmUp = TimeSpan.FromSeconds(0.2) })
+        var ramp = new LoadRamp(new LoadPlan(url, workload) { Duration = length * 0.4, WarmUp = length / 15 })
         {
             Users = [20, 50, 100, 200, 400, 700, 1_000],
         };

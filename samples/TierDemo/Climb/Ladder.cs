@@ -8,7 +8,6 @@ namespace TierDemo.Climb;
 /// <summary>The climb: each tier is started, warmed up, measured, stopped; Redis is killed under those that have one.</summary>
 internal sealed class Ladder(Backends backends, int users, int port, TimeSpan length, CancellationToken cancellationToken)
 {
-    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(6);
     private static readonly TimeSpan FastWithoutRedis = TimeSpan.FromMilliseconds(20); // the guide's; on an otherwise idle machine
     private static readonly int[] UsersOfTier = [20, 100, 300, 500];
 
@@ -36,7 +35,7 @@ internal sealed class Ladder(Backends backends, int users, int port, TimeSpan le
         }
 
         // Fresh processes compile their code and fill their pools and caches first: that is not what a tier is about.
-        await gauge.RunAsync("warm-up, mixed traffic, 50 VUs", new LoadPlan(server.Url, _mix) { Connections = 50, Duration = WarmUp });
+        await gauge.RunAsync("warm-up, mixed traffic, 50 VUs", new LoadPlan(server.Url, _mix) { Connections = 50, Duration = 2 * length });
         await foreach (Verdict verdict in new GuideSteps(gauge, _notes, backends.Settings, users, cancellationToken).RunAsync(tier))
         {
             _verdicts.Add(verdict);
@@ -74,7 +73,7 @@ internal sealed class Ladder(Backends backends, int users, int port, TimeSpan le
     private async Task KillRedisAsync(int tier, Uri url)
     {
         Console.WriteLine($"  killing Redis under {RedisOutage.Rate:N0} reads/s of random users …");
-        Outage outage = _outages[tier] = await new RedisOutage(backends, tier, url, users).RunAsync(cancellationToken);
+        Outage outage = _outages[tier] = await new RedisOutage(backends, tier, url, users, length).RunAsync(cancellationToken);
         Console.WriteLine($"  {outage}");
         _verdicts.Add(tier == 3
             ? Verdict.Of(3, outage is { Failed: 0 }, "Redis killed, no circuit breaker", $"{outage}", "waits on a dead Redis: what tier 4 is for")

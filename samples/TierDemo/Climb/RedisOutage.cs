@@ -6,25 +6,27 @@ using TierDemo.Servers;
 namespace TierDemo.Climb;
 
 /// <summary>Kills Redis under a steady load of reads, revives it, and tells what the callers noticed.</summary>
-internal sealed class RedisOutage(Backends backends, int tier, Uri url, int users)
+internal sealed class RedisOutage(Backends backends, int tier, Uri url, int users, TimeSpan length)
 {
     public const double Rate = 400;
-    private static readonly TimeSpan Phase = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(40); // the guide allows about 30 s
+
+    // 5 s, less in a short climb; whole seconds of it are compared.
+    private readonly TimeSpan _phase = TimeSpan.FromSeconds(Math.Clamp(length.TotalSeconds * 5 / 3, 2, 5));
 
     /// <exception cref="OperationCanceledException">Cancelled; the load has ended.</exception>
     public async Task<Outage> RunAsync(CancellationToken cancellationToken)
     {
-        var plan = new LoadPlan(url, Workload.Of(LoadRequest.Get($"/api/users/{{1..{users}}}"))) { Connections = 100, Duration = 3 * Phase, Rate = Rate };
+        var plan = new LoadPlan(url, Workload.Of(LoadRequest.Get($"/api/users/{{1..{users}}}"))) { Connections = 100, Duration = 3 * _phase, Rate = Rate };
         using var failed = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var watch = Stopwatch.StartNew();
         Task<LoadResult> load = LoadGenerator.RunAsync(plan, null, failed.Token);
         try
         {
-            await Task.Delay(Phase * 0.8, cancellationToken);
+            await Task.Delay(_phase * 0.8, cancellationToken);
             TimeSpan killed = watch.Elapsed;
             await backends.KillRedisAsync(tier, cancellationToken);
-            await Task.Delay(Phase, cancellationToken);
+            await Task.Delay(_phase, cancellationToken);
             await backends.ReviveRedisAsync(tier, cancellationToken);
             TimeSpan returned = watch.Elapsed;
             TimeSpan? hitsAgainAfter = await HitsAgainAsync(cancellationToken);

@@ -34,8 +34,7 @@ internal sealed class ProblemExceptionHandler(IProblemDetailsService problems) :
             ProblemException refused => Problem(refused.Status, refused.Title, refused.Message),
             InvalidCursorException cursor => Problem(
                 400, "Bad cursor", $"{cursor.Message} Send the 'nextCursor' of the page before, a whole number (after this id), or no cursor for the first page."),
-            BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => Problem(
-                413, "Body too large", $"Send at most 64 KiB, like {NewUserRules.Example}."),
+            BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => Problem(413, BodyLimit.TooLarge().Title, BodyLimit.TooLarge().Message),
             BadHttpRequestException bad => Problem(bad.StatusCode, "Bad request", $"The request could not be read: send {NewUserRules.Example}."),
             CacheLoadShedException => Problem(503, "Overloaded", "Too many requests wait for the database: try again in a second."),
             ExecutionRejectedException => Problem(503, "Overloaded", "The database cannot take this request now: try again in a second."),

@@ -56,6 +56,7 @@ public sealed class TierServer : IAsyncDisposable
             new Dictionary<string, string>
             {
                 [WorkerSettings.Variable] = JsonSerializer.Serialize(new WorkerSettings(tier, port, index, count, folder, settings, shed)),
+                ["TMPDIR"] = folder, // a killed worker's diagnostic socket goes with it
                 // Each sizes its thread pool and heaps for its share: two workers that each plan for two cores took 15 % more CPU a write.
                 ["DOTNET_PROCESSOR_COUNT"] = Math.Max(1, Environment.ProcessorCount / count).ToString(CultureInfo.InvariantCulture),
             });

@@ -75,7 +75,7 @@ internal static class UsersApi
 
     private static async Task<IResult> AddAsync(HttpContext context, IUserStore users, CancellationToken cancellationToken)
     {
-        (string name, string email) = NewUserRules.Check(await ReadAsync(context.Request, cancellationToken));
+        (string name, string email) = NewUserRules.Check(await ReadAsync(context, cancellationToken));
         User user = await users.AddAsync(name, email, cancellationToken);
         if (context.RequestServices.GetService<CacheAside>() is { } cache)
         {
@@ -86,11 +86,12 @@ internal static class UsersApi
         return Results.Json(user, UserJson.Default.User, statusCode: StatusCodes.Status201Created);
     }
 
-    private static async Task<NewUser?> ReadAsync(HttpRequest request, CancellationToken cancellationToken)
+    private static async Task<NewUser?> ReadAsync(HttpContext context, CancellationToken cancellationToken)
     {
+        BodyLimit.Apply(context);
         try
         {
-            return await JsonSerializer.DeserializeAsync(request.Body, UserJson.Default.NewUser, cancellationToken);
+            return await JsonSerializer.DeserializeAsync(context.Request.Body, UserJson.Default.NewUser, cancellationToken);
         }
         catch (JsonException exception)
         {

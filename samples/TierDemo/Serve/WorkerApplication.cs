@@ -11,8 +11,6 @@ namespace TierDemo.Serve;
 /// <summary>Builds the web application of one worker: what each tier adds is here and in <see cref="TierServices"/>.</summary>
 internal static class WorkerApplication
 {
-    private const int MaxBodyBytes = 64 * 1024;
-
     public static async Task<WebApplication> CreateAsync(WorkerSettings settings)
     {
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
@@ -21,7 +19,6 @@ internal static class WorkerApplication
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = MaxBodyBytes;
             kestrel.Listen(IPAddress.Loopback, settings.Port, listen => listen.Protocols = HttpProtocols.Http1);
             kestrel.ListenUnixSocket(WorkerSocket.Path(settings.Folder, settings.Index), listen => listen.Protocols = HttpProtocols.Http1);
         });

@@ -31,7 +31,7 @@ internal sealed class EmbeddedGarnet : IDisposable
     /// <summary>Starts an empty server on the same port.</summary>
     public void Revive()
     {
-        _server ??= new GarnetServer(["--bind", "127.0.0.1", "--port", $"{_port}", "--memory", "256m", "--index", "16m", "--lua"]);
+        _server ??= new GarnetServer(["--bind", "127.0.0.1", "--port", $"{_port}", "--memory", "256m", "--index", "16m", "--lua", "true", "-q", "true"]);
         _server.Start();
     }
 

@@ -45,6 +45,15 @@ internal sealed class PostgresBackend : IAsyncDisposable
     private static async Task<BackendSettings> UseAsync(
         BackendOptions options, string postgres, int highestTier, Action<string> say, CancellationToken cancellationToken)
     {
+        await NamedServers.AskPostgresAsync("--postgres", postgres, cancellationToken);
+        foreach ((string option, string? other) in options.Shards.Select(shard => ("--shard", (string?)shard)).Append(("--replica", options.Replica)).Append(("--pgbouncer", options.PgBouncer)))
+        {
+            if (other is not null)
+            {
+                await NamedServers.AskPostgresAsync(option, other, cancellationToken);
+            }
+        }
+
         say($"Postgres   the one you named ({Where(postgres)}){(options.Replica is null ? "; no --replica: reads go to it too" : "")}");
         IReadOnlyList<string> shards = options.Shards;
         if (highestTier >= 4 && shards.Count == 0)

@@ -30,7 +30,14 @@ internal sealed class RedisBackend : IAsyncDisposable
     {
         if (options.Redis is not null)
         {
-            say($"Redis      the one you named ({options.Redis})");
+            await NamedServers.AskRedisAsync("--redis", options.Redis, cancellationToken);
+            if (options.RedisCluster is not null)
+            {
+                await NamedServers.AskRedisAsync("--redis-cluster", options.RedisCluster, cancellationToken);
+            }
+
+            string address = options.Redis.Split(',')[0]; // what follows may be a password
+            say($"Redis      the one you named ({address}){(options.RedisCluster is null ? "" : ", and the cluster")}");
             return new RedisBackend(options, null, null, null);
         }
 
