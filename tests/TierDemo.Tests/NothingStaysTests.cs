@@ -28,7 +28,6 @@ public class NothingStaysTests
     [Theory]
     [InlineData("Building")]                // the build
     [InlineData("Postgres   private")]      // servers start
-    [InlineData("Tier 1")]                  // a tier starts
     [InlineData("POST /api/users, 100")]    // under load
     [InlineData("killing Redis")]           // Redis dies
     public async Task Demo_interrupted_by_Ctrl_C_ends_with_130_and_leaves_no_process_and_no_file(string moment)
