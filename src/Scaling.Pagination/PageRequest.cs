@@ -16,9 +16,6 @@ public sealed class PageRequest(int Size, string? After = null, string? Before =
     /// <summary>The cursor to read before; null: none.</summary>
     public string? Before { get; } = Before;
 
-    /// <summary>Read from the end: with no cursor, the last page. A <see cref="Before"/> cursor implies it.</summary>
-    public bool FromEnd { get; init; }
-
     /// <summary>
     /// What else defines the list: filters, tenant, search words. A cursor works under the scope that made it and under
     /// no other. Default: none.
@@ -34,14 +31,14 @@ public sealed class PageRequest(int Size, string? After = null, string? Before =
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="size"/> is less than 1.</exception>
     public static PageRequest Last(int size, string? before = null) => new(size, Before: before) { FromEnd = true };
 
+    /// <summary>With no cursor, the last page.</summary>
+    internal bool FromEnd { get; init; }
+
     internal bool Backward => FromEnd || Before is not null;
 
-    internal string? Cursor => (After, Before, FromEnd) switch
-    {
-        (not null, not null, _) => throw new ArgumentException("A page lies after one cursor or before one, not between two: set After or Before."),
-        (not null, _, true) => throw new ArgumentException("FromEnd reads backwards: combine it with Before, not with After."),
-        _ => After ?? Before,
-    };
+    internal string? Cursor => After is not null && Before is not null
+        ? throw new ArgumentException("A page lies after one cursor or before one, not between two: set After or Before.")
+        : After ?? Before;
 
     internal PageRequest? Following(string? next, string? previous) => (Backward ? previous : next) is not { } cursor
         ? null
