@@ -1,12 +1,11 @@
-using System.Buffers;
 using System.Diagnostics;
 using System.Globalization;
 using LocalServices;
-using Microsoft.Extensions.Caching.Distributed;
 using Microsoft.Extensions.Caching.Hybrid;
 using Polly;
 using Polly.CircuitBreaker;
 using Scaling.Caching;
+using Scaling.Caching.Internal;
 using ZiggyCreatures.Caching.Fusion;
 
 namespace Scaling.Benchmarks;
@@ -23,15 +22,14 @@ internal sealed class CachingGuardMacro : IMacro
     public async Task RunAsync()
     {
         Console.WriteLine("\n| The guard, best of 40 rounds | ns | bytes |\n|---|--:|--:|");
-        foreach (bool yields in new[] { false, true })
-        {
-            string kind = yields ? "an L2 that answers later" : "an L2 that answers at once";
-            await using CacheAside guarded = await CacheOverAsync(new InMemory(yields), new CacheAsideOptions());
-            await using CacheAside bare = await CacheOverAsync(new InMemory(yields), new CacheAsideOptions { RemoteTimeout = Timeout.InfiniteTimeSpan });
-            await PrintAsync(
-                ($"read of {kind}, no guard", () => bare.GetOrCreateAsync("k", Fail, s_onlyL2)),
-                ($"read of {kind}, **guard closed**", () => guarded.GetOrCreateAsync("k", Fail, s_onlyL2)));
-        }
+        var guard = new Guard("node", new CacheGuardOptions(), TimeProvider.System, static _ => false);
+        guard.TryClose(guard.Losses);
+        Task<string?> done = Task.FromResult<string?>("v");
+        await PrintAsync(
+            ("a call that answers at once, bare", async () => await done),
+            ("a call that answers at once, **guard closed**", async () => (await guard.RunAsync(done, static done => done)).Value),
+            ("a call that answers later, bare", async () => await LaterAsync()),
+            ("a call that answers later, **guard closed**", async () => (await guard.RunAsync(0, static _ => LaterAsync())).Value));
 
         await using LocalRedis redis = await LocalRedis.StartAsync();
         await using var peers = new CachingPeers(redis.ConnectionString);
@@ -54,11 +52,10 @@ internal sealed class CachingGuardMacro : IMacro
             ("Polly's circuit breaker alone, open, caught", () => CaughtAsync(open)));
     }
 
-    private static async Task<CacheAside> CacheOverAsync(IDistributedCache l2, CacheAsideOptions options)
+    private static async Task<string?> LaterAsync()
     {
-        var cache = new CacheAside(CacheBackend.Distributed(l2), options);
-        await cache.SetAsync("k", "v");
-        return cache;
+        await Task.Yield();
+        return "v";
     }
 
     private static async Task PrintAsync(params (string Name, Func<ValueTask<string?>> Call)[] cases)
@@ -107,56 +104,4 @@ internal sealed class CachingGuardMacro : IMacro
     }
 
     private static ValueTask<string?> Fail(CancellationToken token) => throw new InvalidOperationException("It is in L2, or nowhere.");
-
-    /// <summary>An L2 that costs nothing itself.</summary>
-    private sealed class InMemory(bool yields) : IBufferDistributedCache
-    {
-        private readonly System.Collections.Concurrent.ConcurrentDictionary<string, byte[]> _values = new();
-
-        public async ValueTask<bool> TryGetAsync(string key, IBufferWriter<byte> destination, CancellationToken token = default)
-        {
-            if (yields)
-            {
-                await Task.Yield();
-            }
-
-            if (!_values.TryGetValue(key, out byte[]? found))
-            {
-                return false;
-            }
-
-            destination.Write(found);
-            return true;
-        }
-
-        public ValueTask SetAsync(string key, ReadOnlySequence<byte> value, DistributedCacheEntryOptions options, CancellationToken token = default)
-        {
-            _values[key] = value.ToArray();
-            return default;
-        }
-
-        public Task<byte[]?> GetAsync(string key, CancellationToken token = default) => Task.FromResult(_values.GetValueOrDefault(key));
-
-        public Task SetAsync(string key, byte[] value, DistributedCacheEntryOptions options, CancellationToken token = default)
-        {
-            _values[key] = value;
-            return Task.CompletedTask;
-        }
-
-        public bool TryGet(string key, IBufferWriter<byte> destination) => throw new NotSupportedException();
-
-        public void Set(string key, ReadOnlySequence<byte> value, DistributedCacheEntryOptions options) => throw new NotSupportedException();
-
-        public byte[]? Get(string key) => throw new NotSupportedException();
-
-        public void Set(string key, byte[] value, DistributedCacheEntryOptions options) => throw new NotSupportedException();
-
-        public void Refresh(string key) => throw new NotSupportedException();
-
-        public Task RefreshAsync(string key, CancellationToken token = default) => throw new NotSupportedException();
-
-        public void Remove(string key) => throw new NotSupportedException();
-
-        public Task RemoveAsync(string key, CancellationToken token = default) => throw new NotSupportedException();
-    }
 }

@@ -34,7 +34,12 @@ internal sealed class CachingPeers : IAsyncDisposable
             redis,
             "guarded:",
             new FusionCacheOptions { DistributedCacheCircuitBreakerDuration = TimeSpan.FromSeconds(30) },
-            new FusionCacheEntryOptions(Life) { DistributedCacheSoftTimeout = TimeSpan.FromMilliseconds(250), DistributedCacheHardTimeout = TimeSpan.FromMilliseconds(250) });
+            new FusionCacheEntryOptions(Life)
+            {
+                DistributedCacheSoftTimeout = TimeSpan.FromMilliseconds(250),
+                DistributedCacheHardTimeout = TimeSpan.FromMilliseconds(250),
+                AllowBackgroundDistributedCacheOperations = true,
+            });
 
         Ours = new CacheAside(
             redis is null ? CacheBackend.None : CacheBackend.Redis(redis), new CacheAsideOptions { Expiration = Life, KeyPrefix = "ours:" });
@@ -44,7 +49,7 @@ internal sealed class CachingPeers : IAsyncDisposable
 
     public FusionCache Fusion { get; }
 
-    /// <summary>With the timeouts and the circuit breaker that its documentation offers for a slow or dead L2; both are off by default.</summary>
+    /// <summary>With the timeouts, background writes and circuit breaker that its documentation offers for a slow or dead L2; all are off by default.</summary>
     public FusionCache FusionGuarded { get; }
 
     public CacheAside Ours { get; }
