@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Scaling.Caching.Internal;
 
 namespace Scaling.Caching.Tests;
 
@@ -117,6 +118,24 @@ public class SingleFlightTests
 
             return value;
         }
+    }
+
+    [Fact]
+    public void A_flight_that_everybody_left_takes_nobody_on_and_the_next_caller_leads_another()
+    {
+        var flights = new Flights(new Generations());
+        var key = new FlightKey("k", typeof(int), default);
+        Flight<int> abandoned = flights.JoinOrLead<int>(key, keySlot: 0, tagSlots: [], out bool leads);
+        Assert.True(leads);
+        Assert.True(abandoned.TryJoin());
+        abandoned.Leave();
+        Assert.False(abandoned.Token.IsCancellationRequested);
+        abandoned.Leave();
+
+        Assert.True(abandoned.Token.IsCancellationRequested);
+        Assert.False(abandoned.TryJoin());
+        Assert.NotSame(abandoned, flights.JoinOrLead<int>(key, keySlot: 0, tagSlots: [], out leads));
+        Assert.True(leads);
     }
 
     [Fact]
