@@ -75,6 +75,7 @@ public sealed class RedisStreamWriteQueue<T> : IDisposable
     /// <exception cref="WriteRejectedException">The queue is full, or Redis out of memory; nothing was added.</exception>
     /// <exception cref="WriteOutcomeUnknownException">Redis did not answer; the item may have been added.</exception>
     /// <exception cref="RedisException">Redis cannot be reached or refuses; nothing was added.</exception>
+    /// <exception cref="TimeoutException">Redis could not be reached in time; nothing was added.</exception>
     /// <exception cref="NotSupportedException">The server has no streams (Garnet, for example).</exception>
     public async Task<Guid> EnqueueAsync(T item, Guid? id = null, CancellationToken cancellationToken = default)
     {

@@ -132,6 +132,26 @@ public class DelegateTests
     }
 
     [Fact]
+    public async Task A_plain_continuation_keeps_its_own_context_and_may_be_set_once()
+    {
+        var store = new HeldStore<int>();
+        await using var batcher = new WriteBatcher<int, int>(store.WriteAsync);
+        var local = new AsyncLocal<string?> { Value = "caller" };
+        var seen = new TaskCompletionSource<string?>();
+        Listen(batcher.WriteAsync(1));
+        local.Value = "later";
+        (await store.NextAsync()).Commit();
+        Assert.Equal("caller 1", await seen.Task.WithinDeadline());
+
+        void Listen(ValueTask<int> write)
+        {
+            System.Runtime.CompilerServices.ValueTaskAwaiter<int> awaiter = write.GetAwaiter();
+            awaiter.OnCompleted(() => seen.SetResult($"{local.Value} {awaiter.GetResult()}"));
+            Assert.Throws<InvalidOperationException>(() => awaiter.OnCompleted(() => { }));
+        }
+    }
+
+    [Fact]
     public async Task The_pipeline_retries_failures_but_never_unknown_outcomes_nor_row_faults()
     {
         ResiliencePipeline everything = new ResiliencePipelineBuilder()
