@@ -31,6 +31,7 @@ internal static class NamedServers
         {
             var settings = ConfigurationOptions.Parse(address);
             settings.ConnectTimeout = Patience * 1_000;
+            settings.ConnectRetry = 1;
             settings.AbortOnConnectFail = true;
             await using ConnectionMultiplexer redis = await ConnectionMultiplexer.ConnectAsync(settings).WaitAsync(cancellationToken);
         }
