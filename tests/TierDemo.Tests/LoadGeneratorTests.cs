@@ -56,6 +56,23 @@ public sealed class LoadGeneratorTests : IAsyncLifetime
         Assert.True(result.Latency.P50 > TimeSpan.FromMilliseconds(1) && result.Latency.P90 > TimeSpan.FromMilliseconds(300), result.Latency.ToString());
     }
 
+    [Fact]
+    public async Task Only_a_success_within_the_deadline_is_goodput()
+    {
+        int next = 0;
+        _answer = async context =>
+        {
+            int kind = Interlocked.Increment(ref next) % 3;
+            context.Response.StatusCode = kind == 0 ? 503 : 200;
+            context.Response.Headers["x-kind"] = kind == 1 ? "late" : "prompt";
+            await Task.Delay(kind == 1 ? 600 : 0);
+        };
+        LoadResult result = await LoadGenerator.RunAsync(Plan(connections: 30) with { Duration = TimeSpan.FromSeconds(1), Deadline = TimeSpan.FromMilliseconds(500), CountedHeaders = ["x-kind"] });
+        Assert.InRange(result.HeaderCount("x-kind", "late"), 1, result.Requests);
+        Assert.InRange(result.Good, 1, result.Statuses[200] - result.HeaderCount("x-kind", "late"));
+        Assert.True(result.SuccessLatency.Max >= TimeSpan.FromMilliseconds(500), result.SuccessLatency.ToString());
+    }
+
     [Theory]
     [InlineData(503)]
     [InlineData(404)]
