@@ -19,26 +19,26 @@ public sealed partial class ShardMap
         ushort Translate(ShardMap map, int owner) => (ushort)Array.BinarySearch(union.Names, map.NameOf(owner), StringComparer.Ordinal);
         ushort[] owners = Array.ConvertAll(from._owners, owner => Translate(from, owner));
         Pin[] pins = Array.ConvertAll(from._pins, pin => pin with { Owner = Translate(from, pin.Owner) });
-        IGrouping<(string From, string To), SlotMove>[] pairs = [.. plan.Moves.GroupBy(move => (move.From, move.To))];
+        var pairs = plan.Moves.GroupBy(move => (move.From, move.To)).ToArray();
         var steps = new List<MoveStep>();
-        foreach (IGrouping<(string From, string To), SlotMove> pair in pairs)
+        foreach (var pair in pairs)
         {
             int taker = Array.BinarySearch(union.Names, pair.Key.To, StringComparer.Ordinal);
-            foreach (SlotMove move in pair)
+            foreach ((int first, int last, _, _) in pair)
             {
-                for (int slot = move.FirstSlot; slot <= Math.Min(move.LastSlot, owners.Length - 1); slot++)
+                for (int slot = first; slot <= Math.Min(last, owners.Length - 1); slot++)
                 {
                     owners[slot] = (ushort)taker;
                 }
 
-                pins = Array.ConvertAll(pins, pin => pin.Slot >= move.FirstSlot && pin.Slot <= move.LastSlot ? pin with { Owner = taker } : pin);
+                pins = Array.ConvertAll(pins, pin => pin.Slot >= first && pin.Slot <= last ? pin with { Owner = taker } : pin);
             }
 
             long version = from.Version + steps.Count + 1;
             ShardMap map = steps.Count == pairs.Length - 1
                 ? new ShardMap(to._shards, to._owners, to._pins, Math.Max(version, to.Version))
                 : new ShardMap(union, [.. owners], pins, version);
-            steps.Add(new MoveStep(pair.Key.From, pair.Key.To, [.. pair.Select(move => (move.FirstSlot, move.LastSlot))], map, plan));
+            steps.Add(new MoveStep(pair.Key.From, pair.Key.To, [.. pair.Select(move => (move.First, move.Last))], map, plan));
         }
 
         return steps;

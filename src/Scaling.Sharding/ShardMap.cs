@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using System.Runtime.CompilerServices;
 using Scaling.Sharding.Internal;
 
 namespace Scaling.Sharding;
@@ -76,11 +77,12 @@ public sealed partial class ShardMap : IShardMap
     public int SlotCount => _owners.Length;
 
     /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public string GetShard(ShardKey key)
     {
         ushort[] routes = _routes;
         ushort owner = routes[(int)Math.BigMul(key.Hash, (ulong)routes.Length, out _)];
-        return owner < HasPin ? _names[owner] : _names[OwnerBesidePins(key.Hash)];
+        return owner < HasPin ? _names[owner] : ShardBesidePins(key.Hash);
     }
 
     /// <summary>The slot of a key, for the slot column of its row. Equal in every version of a map, unless the key is pinned.</summary>
@@ -110,6 +112,8 @@ public sealed partial class ShardMap : IShardMap
     public IReadOnlyList<(int First, int Last)> GetSlots(string shard) => SlotRanges.Of(OwnersWithPins(), IndexOf(shard));
 
     private int BaseSlotOf(ulong hash) => (int)Math.BigMul(hash, (ulong)_owners.Length, out _);
+
+    private string ShardBesidePins(ulong hash) => _names[OwnerBesidePins(hash)];
 
     private int OwnerBesidePins(ulong hash) =>
         _pinsByHash.TryGetValue(hash, out Pin pin) ? pin.Owner : _owners[BaseSlotOf(hash)];

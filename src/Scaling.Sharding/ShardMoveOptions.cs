@@ -9,8 +9,8 @@ public sealed class ShardMoveOptions
     /// <summary>The column with the slot of a row, "slot" by default.</summary>
     public string SlotColumn { get; set; } = "slot";
 
-    /// <summary>How many slots are copied in one transaction, and what a resumed move may have to copy again; 64 by default.</summary>
-    public int SlotsPerCopy { get; set; } = 64;
+    /// <summary>How many slots are copied in one transaction, and what a resumed move may have to copy again.</summary>
+    internal int SlotsPerCopy { get; set; } = 64;
 
     /// <summary>How long new writers may be held up while the mover waits for running transactions, before it lets them through and tries again; 100 ms by default.</summary>
     public TimeSpan LockTimeout { get; set; } = TimeSpan.FromMilliseconds(100);
@@ -29,7 +29,6 @@ public sealed class ShardMoveOptions
         }
 
         ArgumentException.ThrowIfNullOrWhiteSpace(SlotColumn);
-        ArgumentOutOfRangeException.ThrowIfLessThan(SlotsPerCopy, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(LockTimeout, TimeSpan.FromMilliseconds(1));
         ArgumentOutOfRangeException.ThrowIfLessThan(CleanupDelay, TimeSpan.Zero);
     }

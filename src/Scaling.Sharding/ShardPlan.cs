@@ -17,25 +17,6 @@ public sealed class ShardPlan
     /// <summary>The map wanted.</summary>
     public ShardMap To { get; }
 
-    /// <summary>The slots that change hands, as disjoint runs in order of the slot: exactly those whose owner differs.</summary>
-    public IReadOnlyList<SlotMove> Moves { get; }
-}
-
-/// <summary>A run of slots that goes from one shard to another.</summary>
-public readonly struct SlotMove
-{
-    internal SlotMove(int firstSlot, int lastSlot, string from, string to) =>
-        (FirstSlot, LastSlot, From, To) = (firstSlot, lastSlot, from, to);
-
-    /// <summary>The first slot of the run.</summary>
-    public int FirstSlot { get; }
-
-    /// <summary>The last slot of the run, itself included.</summary>
-    public int LastSlot { get; }
-
-    /// <summary>The shard that owns the slots now.</summary>
-    public string From { get; }
-
-    /// <summary>The shard that is to own them.</summary>
-    public string To { get; }
+    /// <summary>The slots that change hands, as disjoint runs (both ends included) in order of the slot: exactly those whose owner differs.</summary>
+    public IReadOnlyList<(int First, int Last, string From, string To)> Moves { get; }
 }

@@ -36,7 +36,7 @@ public sealed class ReadmeTests(PostgresServer server)
 
         Assert.InRange(slot, 0, map.SlotCount - 1);
         Assert.All(plan.Moves, move => Assert.Equal("pg-3", move.To));
-        Assert.Equal(4096, plan.Moves.Sum(move => move.LastSlot - move.FirstSlot + 1));
+        Assert.Equal(4096, plan.Moves.Sum(move => move.Last - move.First + 1));
     }
 
     [Fact]

@@ -47,7 +47,7 @@ public sealed class ShardingMetricsTests(PostgresServer server)
         var changes = new ChangeDuringCopy(users);
         await new ShardMove(plan, name => users[name], ShardedUsers.Options(changes)).RunAsync();
 
-        long moving = plan.Moves.Sum(move => move.LastSlot - move.FirstSlot + 1) * ShardedUsers.Tables.Length;
+        long moving = plan.Moves.Sum(move => move.Last - move.First + 1) * ShardedUsers.Tables.Length;
         foreach (string phase in (string[])["copy", "verify"])
         {
             Assert.True(slots.GetMeasurementSnapshot().Where(m => phase.Equals(m.Tags["phase"])).Sum(m => m.Value) >= moving);

@@ -13,10 +13,10 @@ public sealed class SlotTableProperties
         ShardPlan plan = ShardMap.Diff(from, to);
 
         Dictionary<int, string> owners = Owners(from);
-        foreach (SlotMove move in plan.Moves)
+        foreach (var move in plan.Moves)
         {
             Assert.NotEqual(move.From, move.To);
-            for (int slot = move.FirstSlot; slot <= move.LastSlot; slot++)
+            for (int slot = move.First; slot <= move.Last; slot++)
             {
                 // "From" is who has it now; a slot that was moved before would be on "To" already: disjoint
                 Assert.Equal(move.From, owners[slot]);

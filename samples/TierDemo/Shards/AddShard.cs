@@ -84,7 +84,7 @@ internal sealed class AddShard(string primary, Action<string> say)
     private async Task<AddedShard> MoveAsync(ShardPlan plan, Dictionary<string, NpgsqlDataSource> sources, CancellationToken cancellationToken)
     {
         string name = plan.To.Shards.Except(plan.From.Shards).Single();
-        say($"{name}: takes {plan.Moves.Sum(move => move.LastSlot - move.FirstSlot + 1):N0} of {plan.To.SlotCount:N0} slots from {plan.From.Shards.Count} shards");
+        say($"{name}: takes {plan.Moves.Sum(move => move.Last - move.First + 1):N0} of {plan.To.SlotCount:N0} slots from {plan.From.Shards.Count} shards");
         var progress = new Progress(say);
         var move = new ShardMove(plan, shard => sources[shard], new ShardMoveOptions { Tables = { UserShards.Tables[0] }, Progress = progress });
 

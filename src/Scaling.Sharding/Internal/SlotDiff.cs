@@ -3,7 +3,7 @@ namespace Scaling.Sharding.Internal;
 /// <summary>Compares the owners of two maps slot by slot.</summary>
 internal static class SlotDiff
 {
-    public static IEnumerable<SlotMove> Between(ShardMap from, ShardMap to)
+    public static IEnumerable<(int First, int Last, string From, string To)> Between(ShardMap from, ShardMap to)
     {
         (int First, int Last, string From, string To)? run = null;
         foreach ((int slot, string source, string target) in Moved(from, to))
@@ -16,7 +16,7 @@ internal static class SlotDiff
 
             if (run is { } closed)
             {
-                yield return new SlotMove(closed.First, closed.Last, closed.From, closed.To);
+                yield return closed;
             }
 
             run = (slot, slot, source, target);
@@ -24,7 +24,7 @@ internal static class SlotDiff
 
         if (run is { } last)
         {
-            yield return new SlotMove(last.First, last.Last, last.From, last.To);
+            yield return last;
         }
     }
 
