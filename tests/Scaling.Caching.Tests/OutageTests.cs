@@ -4,6 +4,7 @@ using Microsoft.Extensions.Caching.Hybrid;
 using Microsoft.Extensions.Caching.StackExchangeRedis;
 using Microsoft.Extensions.Logging;
 using Scaling.Caching.Internal;
+using StackExchange.Redis;
 
 namespace Scaling.Caching.Tests;
 
@@ -243,7 +244,7 @@ public sealed class OutageTests(Servers servers) : IAsyncLifetime
         await using CacheAside cache = await servers.NodeAsync(prefix, o => Impatient(o));
         await using CacheAside other = await servers.NodeAsync(prefix, o => Impatient(o));
         var source = new Source();
-        foreach (string key in (string[])["kept", "gone"])
+        foreach (string key in (string[])["kept", "gone", "missed"])
         {
             await cache.GetOrLoadAsync(key, source.LoadAsync);
         }
@@ -256,12 +257,19 @@ public sealed class OutageTests(Servers servers) : IAsyncLifetime
         await Until.LinkedAsync(other);
         await Until.LinkedAsync(cache);
 
+        // an invalidation that was published while this node could not hear has left its mark in Redis
+        await using (ConnectionMultiplexer redis = await ConnectionMultiplexer.ConnectAsync(servers.Redis.ConnectionString))
+        {
+            await redis.GetDatabase().StringSetAsync($"{prefix}v:missed", Envelope.Void(Envelope.NewStamp()));
+        }
+
         source.Fault = new InvalidOperationException("the database is down too");
         CacheResult<string> kept = await cache.GetOrLoadAsync("kept", source.LoadAsync);
         Assert.Equal("v1", kept.Value);
         Assert.Equal(CacheStatus.Stale, kept.Status);           // it was not trusted before the load had failed
-        Assert.Equal(3, source.Loads);
+        Assert.Equal(4, source.Loads);
         await Assert.ThrowsAsync<InvalidOperationException>(async () => await cache.GetOrLoadAsync("gone", source.LoadAsync));
+        await Assert.ThrowsAsync<InvalidOperationException>(async () => await cache.GetOrLoadAsync("missed", source.LoadAsync));
     }
 
     private static CacheAsideOptions Impatient(CacheAsideOptions options)
