@@ -66,7 +66,14 @@ public sealed class OutageProperties : IAsyncLifetime
                     await Task.WhenAll(Enumerable.Range(0, Nodes).Select(each => ReadAsync(each, key, memory: true)));
                     break;
                 case 6:
-                    _slow.Add(ReadAsync(node, key, memory: true, slow: 30));        // goes on while the script does
+                    // a load that is overtaken by an invalidation on another node, and goes on while the script does
+                    _newest[key]++;
+                    await InvalidateAsync(node, () => nodes[node].InvalidateAsync(Keys[key]), key);
+                    _slow.Add(ReadAsync(node, key, memory: true, slow: 30));
+                    await ReadAsync((node + 2) % Nodes, key, memory: true);
+                    int other = (node + 1) % Nodes;
+                    _newest[key]++;
+                    await InvalidateAsync(other, () => nodes[other].InvalidateAsync(Keys[key]), key);
                     break;
                 case <= 9:
                     _newest[key]++;
@@ -123,6 +130,7 @@ public sealed class OutageProperties : IAsyncLifetime
             }
 
             _outage = "";
+            await Task.WhenAll(_slow);
             int[] acknowledged = [.. _acknowledged];
             await LinkedAsync();
             await SettledAsync();
