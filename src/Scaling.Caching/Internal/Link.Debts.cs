@@ -35,6 +35,8 @@ internal sealed partial class Link
                 bool answers = await AnswersAsync(PayAsync(debt.Key), patience: 4).ConfigureAwait(false);
                 if (answers)
                 {
+                    // first forgotten, then settled: a stamp that was read while it was owed must not outlive the debt
+                    _store.StampLost?.Invoke(debt.Key.Name);
                     _journal.Settle(debt);
                 }
 

@@ -70,6 +70,7 @@ internal sealed partial class RemoteTier
         bool valid = header.Epoch == stamps.Epoch;
         foreach (TagStamp tag in header.Tags)
         {
+            valid &= !_journal.OwesTag(tag.Tag);        // asked before the stamp is read, for the debt may be paid in between
             CallResult<long> current = await StampAsync(tag.Tag, start).ConfigureAwait(false);
             if (current.Outcome != CallOutcome.Done)
             {
@@ -77,7 +78,7 @@ internal sealed partial class RemoteTier
                 return new(current.Outcome, default);       // its tag's node is away: nobody can say whether the value is current
             }
 
-            valid &= current.Value == tag.Stamp && !_journal.OwesTag(tag.Tag);
+            valid &= current.Value == tag.Stamp;
         }
 
         return new(CallOutcome.Done, new RemoteRead(

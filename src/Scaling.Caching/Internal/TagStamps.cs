@@ -13,7 +13,7 @@ internal sealed class TagStamps(bool hasBus, Generations generations, Func<bool>
 
     private readonly ConcurrentDictionary<string, Remembered> _stamps = new();
     private readonly TimeSpan _maxAge = hasBus ? TimeSpan.FromHours(1) : TimeSpan.FromSeconds(1);
-    private int _losses;
+    private readonly int[] _losses = new int[1024];
 
     /// <summary>A stamp for a tag that has none: odd, so that it is no sign of an invalidation.</summary>
     public static long ForMissing() => Envelope.NewStamp() | 1;
@@ -32,7 +32,7 @@ internal sealed class TagStamps(bool hasBus, Generations generations, Func<bool>
     }
 
     /// <summary>Taken before the stamp is read from L2, handed over with what was read.</summary>
-    public long Ticket(string tag) => generations.OfKey(Generations.SlotOfTag(tag)) + Volatile.Read(ref _losses);
+    public long Ticket(string tag) => generations.OfKey(Generations.SlotOfTag(tag)) + Volatile.Read(ref LossesOf(tag));
 
     public void Remember(string tag, long stamp, long ticket)
     {
@@ -44,14 +44,10 @@ internal sealed class TagStamps(bool hasBus, Generations generations, Func<bool>
         _stamps[tag] = new Remembered(stamp, ticket, time.GetTimestamp());
     }
 
-    /// <summary>L2 has lost the stamp and made a new one. Reads of stamps under way are not remembered either.</summary>
-    public void Forget(string tag)
-    {
-        if (_stamps.ContainsKey(tag))
-        {
-            Interlocked.Increment(ref _losses);
-        }
-    }
+    /// <summary>L2 has another stamp now. Reads of it that are under way are not remembered either.</summary>
+    public void Forget(string tag) => Interlocked.Increment(ref LossesOf(tag));
+
+    private ref int LossesOf(string tag) => ref _losses[Generations.SlotOfTag(tag) & 1023];
 
     private readonly record struct Remembered(long Stamp, long Ticket, long ReadAt);
 }
