@@ -46,7 +46,7 @@ public class FailSafeTests
         _source.Fault = new IOException("away");
         await (how switch { "key" => cache.RemoveAsync("k"), "tag" => cache.RemoveByTagAsync("t"), _ => cache.RemoveByTagAsync("*") });
 
-        await Assert.ThrowsAsync<IOException>(() => ReadAsync(cache));
+        await Assert.ThrowsAsync<IOException>(() => cache.GetOrLoadAsync("k", _source.LoadAsync, tags: ["t"]).AsTask());
     }
 
     [Fact]
