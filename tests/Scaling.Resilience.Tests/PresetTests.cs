@@ -1,3 +1,4 @@
+using System.Net;
 using LocalServices;
 using Npgsql;
 using Polly;
@@ -139,6 +140,28 @@ public sealed class PresetTests(PresetTests.Servers servers) : IClassFixture<Pre
         Assert.True(PostgresErrors.IsRolledBack(lost) && PostgresErrors.IsTransient(lost));
         Assert.False(PostgresErrors.IsUnavailable(lost));
         _ = await Record.ExceptionAsync(() => crossing);
+    }
+
+    [Theory]
+    [InlineData("MOVED")]
+    [InlineData("ASK")]
+    public async Task A_slot_that_has_moved_or_is_moving_may_be_asked_for_again(string reply)
+    {
+        await using LocalRedisCluster cluster = await LocalRedisCluster.StartAsync();
+        await using ConnectionMultiplexer redis = await ConnectionMultiplexer.ConnectAsync(cluster.ConnectionString + ",allowAdmin=true");
+        IDatabase database = redis.GetDatabase();
+        EndPoint home = (await database.IdentifyEndpointAsync("k"))!;
+        IServer owner = redis.GetServer(home), other = redis.GetServers().First(server => !server.EndPoint.Equals(home));
+        if (reply == "ASK")
+        {
+            await owner.ExecuteAsync("CLUSTER", "SETSLOT", database.Multiplexer.HashSlot("k"), "MIGRATING", (string)(await other.ExecuteAsync("CLUSTER", "MYID"))!);
+        }
+
+        Exception error = await Assert.ThrowsAnyAsync<RedisException>(() => (reply == "ASK" ? owner : other).ExecuteAsync("GET", ["k"], CommandFlags.NoRedirect));
+
+        Assert.True(RedisErrors.IsTransient(error), error.Message);
+        // The client tells a MOVED in words of its own, and an ASK that it may not follow as a node that cannot be reached.
+        Assert.Equal(reply == "MOVED", RedisErrors.IsRefused(error));
     }
 
     [Theory]

@@ -3,7 +3,11 @@ namespace Scaling.Resilience;
 /// <summary>What Redis' errors mean for a retry and for a circuit. Knows StackExchange.Redis by name, without referring to it.</summary>
 public static class RedisErrors
 {
-    private static readonly string[] RefusalWords = ["LOADING", "READONLY", "MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "MASTERDOWN", "NOREPLICAS"];
+    private static readonly string[] RefusalWords =
+    [
+        "LOADING", "READONLY", "MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "MASTERDOWN", "NOREPLICAS",
+        "Key has MOVED", // in the client's own words, where it was told not to follow
+    ];
 
     /// <summary>A later attempt may succeed; whether this one took effect may be unknown.</summary>
     /// <param name="exception">The failure.</param>
