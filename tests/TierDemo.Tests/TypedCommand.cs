@@ -55,10 +55,10 @@ internal sealed class TypedCommand : IAsyncDisposable
         return new TypedCommand(Process.Start(start)!, temp);
     }
 
-    /// <summary>Waits until the output holds this text.</summary>
+    /// <summary>Waits until this text was written, to either stream.</summary>
     public async Task SaysAsync(string text)
     {
-        while (!Output.Contains(text, StringComparison.Ordinal))
+        while (!Output.Contains(text, StringComparison.Ordinal) && !Errors.Contains(text, StringComparison.Ordinal))
         {
             Assert.False(_process.HasExited, $"Ended without saying '{text}':\n{Output}\n{Errors}");
             await Task.Delay(20, _deadline.Token);
