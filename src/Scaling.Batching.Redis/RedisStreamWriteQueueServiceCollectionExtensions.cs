@@ -35,15 +35,12 @@ public static class RedisStreamWriteQueueServiceCollectionExtensions
         Func<IServiceProvider, IReadOnlyList<QueuedWrite<T>>, CancellationToken, Task>? write = null,
         Action<RedisStreamWriteQueueOptions>? configure = null)
     {
-        ArgumentNullException.ThrowIfNull(services);
-        AddOptions(services, name, configure);
-        services.AddSingleton(provider => Create(provider, name, json));
         if (write is not null)
         {
             services.AddWriteBatcher(write);
         }
 
-        return AddDrain<T>(services, null, drains: write is not null);
+        return Add(services, null, name, json, write is not null, configure);
     }
 
     /// <summary>Adds a <see cref="RedisStreamWriteQueue{T}"/> whose service key is its name, for several queues of one type.</summary>
@@ -60,24 +57,24 @@ public static class RedisStreamWriteQueueServiceCollectionExtensions
         Func<IServiceProvider, IReadOnlyList<QueuedWrite<T>>, CancellationToken, Task>? write = null,
         Action<RedisStreamWriteQueueOptions>? configure = null)
     {
-        ArgumentNullException.ThrowIfNull(services);
-        AddOptions(services, name, configure);
-        services.AddKeyedSingleton(name, (provider, _) => Create(provider, name, json));
         if (write is not null)
         {
             services.AddKeyedWriteBatcher(name, write);
         }
 
-        return AddDrain<T>(services, name, drains: write is not null);
+        return Add(services, name, name, json, write is not null, configure);
     }
 
-    private static IServiceCollection AddDrain<T>(IServiceCollection services, string? key, bool drains) =>
-        services.AddSingleton<IHostedService>(provider => new QueueDrainService<T>(
-            Find<RedisStreamWriteQueue<T>>(provider, key), drains ? Find<WriteBatcher<QueuedWrite<T>>>(provider, key) : null));
-
-    private static TService Find<TService>(IServiceProvider provider, string? key)
-        where TService : class =>
-        key is null ? provider.GetRequiredService<TService>() : provider.GetRequiredKeyedService<TService>(key);
+    private static IServiceCollection Add<T>(
+        IServiceCollection services, object? key, string name, JsonTypeInfo<T> json, bool drains, Action<RedisStreamWriteQueueOptions>? configure)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        AddOptions(services, name, configure);
+        services.AddKeyedSingleton(key, (provider, _) => Create(provider, name, json)); // a null key is no key
+        return services.AddSingleton<IHostedService>(provider => new QueueDrainService<T>(
+            provider.GetRequiredKeyedService<RedisStreamWriteQueue<T>>(key),
+            drains ? provider.GetRequiredKeyedService<WriteBatcher<QueuedWrite<T>>>(key) : null));
+    }
 
     private static void AddOptions(IServiceCollection services, string name, Action<RedisStreamWriteQueueOptions>? configure)
     {

@@ -92,18 +92,8 @@ public static class WriteBatcherServiceCollectionExtensions
             .ValidateOnStart();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<WriteBatcherOptions<TItem>>, WriteBatcherOptionsValidator<TItem>>());
 
-        TBatcher Create(IServiceProvider provider) => create(provider, provider.GetRequiredService<IOptionsMonitor<WriteBatcherOptions<TItem>>>().Get(name));
-        if (key is null)
-        {
-            services.AddSingleton(Create);
-        }
-        else
-        {
-            services.AddKeyedSingleton(key, (provider, _) => Create(provider));
-        }
-
-        services.AddSingleton<IHostedService>(provider => new DrainAtHostStop(
-            stop(key is null ? provider.GetRequiredService<TBatcher>() : provider.GetRequiredKeyedService<TBatcher>(key))));
-        return services;
+        // A null key is no key: the plain service.
+        services.AddKeyedSingleton(key, (provider, _) => create(provider, provider.GetRequiredService<IOptionsMonitor<WriteBatcherOptions<TItem>>>().Get(name)));
+        return services.AddSingleton<IHostedService>(provider => new DrainAtHostStop(stop(provider.GetRequiredKeyedService<TBatcher>(key))));
     }
 }
