@@ -35,7 +35,9 @@ public sealed partial class CacheAside
 
     /// <summary>True: the entry may be served as fresh by this node.</summary>
     private bool TryGetLocal<T>(string key, long now, [NotNullWhen(true)] out LocalEntry<T>? entry) =>
-        _local.TryGet(key, now, out entry) && now < entry.Schedule.LocalUntil && IsBelieved(entry) && IsTrusted(entry, now);
+        _local.TryGet(key, now, out entry) && IsFresh(entry, now);
+
+    private bool IsFresh<T>(LocalEntry<T> entry, long now) => now < entry.Schedule.LocalUntil && IsBelieved(entry) && IsTrusted(entry, now);
 
     private bool IsBelieved<T>(LocalEntry<T> entry) => _generations.Current(entry.KeySlot, entry.TagSlots) == entry.Generation;
 
@@ -163,9 +165,9 @@ public sealed partial class CacheAside
             return false;
         }
 
-        if (TryGetLocal(request.Key, now, out LocalEntry<T>? fresh) && fresh.TryGetValue(out T value))
+        if (IsFresh(local, now) && local.TryGetValue(out T value))
         {
-            flight.Land(new Landing<T>(fresh, CacheStatus.HitLocal, value));
+            flight.Land(new Landing<T>(local, CacheStatus.HitLocal, value));
             return true;
         }
 

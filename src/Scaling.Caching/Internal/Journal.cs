@@ -8,6 +8,11 @@ internal readonly record struct Debt(DebtKind Kind, string Name)
     public static Debt Key(string key) => new(DebtKind.Key, key);
 
     public static Debt Tag(string tag) => new(DebtKind.Tag, tag);
+
+    /// <summary>A stamp under which it can be paid.</summary>
+    public long NewStamp() => Kind == DebtKind.Key ? Envelope.NewStamp() : TagStamps.ForInvalidated();
+
+    public Task PayAsync(IStore store, long stamp) => Kind == DebtKind.Key ? store.InvalidateAsync(Name, stamp) : store.InvalidateTagAsync(Name, stamp);
 }
 
 internal enum DebtKind

@@ -32,7 +32,7 @@ internal sealed partial class Link
         {
             bool[] paid = await Task.WhenAll(debts.Select(async debt =>
             {
-                bool answers = await AnswersAsync(PayAsync(debt.Key), patience: 4).ConfigureAwait(false);
+                bool answers = await AnswersAsync(debt.Key.PayAsync(_store, debt.Key.NewStamp()), patience: 4).ConfigureAwait(false);
                 if (answers)
                 {
                     // first forgotten, then settled: a stamp that was read while it was owed must not outlive the debt
@@ -50,10 +50,6 @@ internal sealed partial class Link
 
         return true;
     }
-
-    private Task PayAsync(Debt debt) => debt.Kind == DebtKind.Key
-        ? _store.InvalidateAsync(debt.Name, Envelope.NewStamp())
-        : _store.InvalidateTagAsync(debt.Name, TagStamps.ForInvalidated());
 
     // True: no guard is left open. A node that did not take what it is owed is not back.
     private bool Reopen(Probed[] probed, bool paid)

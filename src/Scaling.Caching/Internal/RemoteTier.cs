@@ -87,7 +87,7 @@ internal sealed partial class RemoteTier : IAsyncDisposable
         await StartedAsync().ConfigureAwait(false);
         if (debt != Debt.Everything)
         {
-            return await DeliverAsync(debt, debt.Kind == DebtKind.Key ? Envelope.NewStamp() : TagStamps.ForInvalidated()).ConfigureAwait(false);
+            return await DeliverAsync(debt, debt.NewStamp()).ConfigureAwait(false);
         }
 
         CacheDelivery[] delivered = await Task.WhenAll(
@@ -116,9 +116,7 @@ internal sealed partial class RemoteTier : IAsyncDisposable
             (_store, debt, stamp),
             static async call =>
             {
-                await (call.debt.Kind == DebtKind.Key
-                    ? call._store.InvalidateAsync(call.debt.Name, call.stamp)
-                    : call._store.InvalidateTagAsync(call.debt.Name, call.stamp)).ConfigureAwait(false);
+                await call.debt.PayAsync(call._store, call.stamp).ConfigureAwait(false);
                 return true;
             }).ConfigureAwait(false);
         _metrics.RemoteCall("invalidate", sent.Outcome, start);
