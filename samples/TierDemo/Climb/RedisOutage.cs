@@ -18,26 +18,21 @@ internal sealed class RedisOutage(Backends backends, int tier, Uri url, int user
     public async Task<Outage> RunAsync(CancellationToken cancellationToken)
     {
         var plan = new LoadPlan(url, Workload.Of(LoadRequest.Get($"/api/users/{{1..{users}}}"))) { Connections = 100, Duration = 3 * _phase, Rate = Rate };
-        using var failed = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var watch = Stopwatch.StartNew();
-        Task<LoadResult> load = LoadGenerator.RunAsync(plan, null, failed.Token);
-        try
-        {
-            await Task.Delay(_phase * 0.8, cancellationToken);
-            TimeSpan killed = watch.Elapsed;
-            await backends.KillRedisAsync(tier, cancellationToken);
-            await Task.Delay(_phase, cancellationToken);
-            await backends.ReviveRedisAsync(tier, cancellationToken);
-            TimeSpan returned = watch.Elapsed;
-            TimeSpan? hitsAgainAfter = await HitsAgainAsync(cancellationToken);
-            return Outage.Split(await load, killed, returned, hitsAgainAfter);
-        }
-        catch
-        {
-            await failed.CancelAsync(); // whatever went wrong here, the load must not go on alone
-            await load.ContinueWith(_ => { }, TaskScheduler.Default);
-            throw;
-        }
+        (LoadResult load, (TimeSpan killed, TimeSpan returned, TimeSpan? hitsAgainAfter)) = await LoadMeanwhile.RunAsync(
+            plan,
+            async () =>
+            {
+                await Task.Delay(_phase * 0.8, cancellationToken);
+                TimeSpan killedAt = watch.Elapsed;
+                await backends.KillRedisAsync(tier, cancellationToken);
+                await Task.Delay(_phase, cancellationToken);
+                await backends.ReviveRedisAsync(tier, cancellationToken);
+                TimeSpan returnedAt = watch.Elapsed;
+                return (killedAt, returnedAt, await HitsAgainAsync(cancellationToken));
+            },
+            cancellationToken);
+        return Outage.Split(load, killed, returned, hitsAgainAfter);
     }
 
     /// <summary>Redis came back empty: it serves again when it holds keys again, and a user just read is a hit.</summary>

@@ -28,26 +28,20 @@ internal sealed record ShardAdded(AddedShard Shard, TimeSpan Took, TimeSpan P99,
         var directory = new ShardDirectory(settings.Primary);
         (long before, _) = await CountAsync(directory, cancellationToken);
         var plan = new LoadPlan(url, GuideTraffic.Mix(users)) { Connections = 50, Duration = Length, Rate = Rate };
-        using var failed = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        Task<LoadResult> load = LoadGenerator.RunAsync(plan, null, failed.Token);
-        try
-        {
-            await Task.Delay(TimeSpan.FromSeconds(2), cancellationToken);
-            var watch = Stopwatch.StartNew();
-            AddedShard shard = await new AddShard(settings.Primary, line => Console.WriteLine($"  {line}")).RunAsync(null, cancellationToken);
-            TimeSpan took = watch.Elapsed;
-            LoadResult result = await load;
-            (long after, long distinct) = await CountAsync(directory, cancellationToken);
-            long added = result.Statuses.GetValueOrDefault(StatusCodes.Status201Created);
-            return new ShardAdded(
-                shard, took, result.Latency.P99, result.Requests + result.Unsent, result.ErrorCount + result.Unsent, Math.Abs(before + added - distinct) + (after - distinct));
-        }
-        catch
-        {
-            await failed.CancelAsync(); // whatever went wrong here, the load must not go on alone
-            await load.ContinueWith(_ => { }, TaskScheduler.Default);
-            throw;
-        }
+        (LoadResult result, (AddedShard shard, TimeSpan took)) = await LoadMeanwhile.RunAsync(
+            plan,
+            async () =>
+            {
+                await Task.Delay(TimeSpan.FromSeconds(2), cancellationToken);
+                var watch = Stopwatch.StartNew();
+                AddedShard added = await new AddShard(settings.Primary, line => Console.WriteLine($"  {line}")).RunAsync(null, cancellationToken);
+                return (added, watch.Elapsed);
+            },
+            cancellationToken);
+        (long after, long distinct) = await CountAsync(directory, cancellationToken);
+        long created = result.Statuses.GetValueOrDefault(StatusCodes.Status201Created);
+        return new ShardAdded(
+            shard, took, result.Latency.P99, result.Requests + result.Unsent, result.ErrorCount + result.Unsent, Math.Abs(before + created - distinct) + (after - distinct));
     }
 
     public override string ToString() =>

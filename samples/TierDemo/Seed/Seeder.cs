@@ -69,7 +69,7 @@ public static class Seeder
         await RunAsync(shard, Schema.Shard, cancellationToken);
         await CopyAsync(shard, ids, id => map.GetSlot(id), cancellationToken);
         await RunAsync(shard, Schema.AfterShard, cancellationToken);
-        await ShardFence.InstallAsync(shard, name, map, UserShards.Tables, cancellationToken: cancellationToken);
+        await ShardFence.InstallAsync(shard, name, map, [UserShards.Table], cancellationToken: cancellationToken);
     }
 
     private static async Task<bool> AreShardsSeededAsync(BackendSettings settings, CancellationToken cancellationToken)

@@ -71,12 +71,7 @@ internal static class ServeCommand
         {
             return 0;
         }
-        catch (MissingServerException exception)
-        {
-            Console.Error.WriteLine(exception.Message);
-            return 1;
-        }
-        catch (InvalidOperationException exception)
+        catch (Exception exception) when (exception is MissingServerException or InvalidOperationException)
         {
             Console.Error.WriteLine(exception.Message);
             return 1;

@@ -86,7 +86,7 @@ internal sealed class AddShard(string primary, Action<string> say)
         string name = plan.To.Shards.Except(plan.From.Shards).Single();
         say($"{name}: takes {plan.Moves.Sum(move => move.Last - move.First + 1):N0} of {plan.To.SlotCount:N0} slots from {plan.From.Shards.Count} shards");
         var progress = new Progress(say);
-        var move = new ShardMove(plan, shard => sources[shard], new ShardMoveOptions { Tables = { UserShards.Tables[0] }, Progress = progress });
+        var move = new ShardMove(plan, shard => sources[shard], new ShardMoveOptions { Tables = { UserShards.Table }, Progress = progress });
 
         // Nobody needs to be told: the workers ask for the map when a shard refuses a write, and once a second.
         await move.RunAsync(cancellationToken: cancellationToken);

@@ -9,6 +9,9 @@ namespace TierDemo.Users;
 /// </summary>
 internal sealed class UserShards : IAsyncDisposable
 {
+    /// <summary>The table that is spread over the shards.</summary>
+    public const string Table = "users";
+
     private readonly ShardDirectory _directory;
     private volatile IReadOnlyDictionary<string, string> _addresses;
 
@@ -17,9 +20,6 @@ internal sealed class UserShards : IAsyncDisposable
         (_directory, _addresses) = (directory, addresses);
         Set = new ShardSet<UserShard>(map, name => new UserShard(connect(_addresses[name]), SlotOf), new ShardSetOptions { LoadMap = LoadMapAsync });
     }
-
-    /// <summary>The tables that are spread over the shards.</summary>
-    public static IReadOnlyList<string> Tables { get; } = ["users"];
 
     public ShardSet<UserShard> Set { get; }
 
