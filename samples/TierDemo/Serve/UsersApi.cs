@@ -79,8 +79,7 @@ internal static class UsersApi
         User user = await users.AddAsync(name, email, cancellationToken);
         if (context.RequestServices.GetService<CacheAside>() is { } cache)
         {
-            // Its writer finds it at once, although the replica does not know it yet, and a cached "no such user" is overwritten.
-            await cache.SetAsync($"user:{user.Id}", user, cancellationToken: cancellationToken);
+            await cache.InvalidateAsync($"user:{user.Id}", CancellationToken.None); // somebody may have been told, and a cache remember, that there is no such user
         }
 
         return Results.Json(user, UserJson.Default.User, statusCode: StatusCodes.Status201Created);
