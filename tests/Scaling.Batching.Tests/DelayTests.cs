@@ -14,19 +14,27 @@ public class DelayTests
     [Fact]
     public async Task With_a_hundred_clients_and_fifty_milliseconds_nobody_waits_out_a_window_that_cannot_fill()
     {
-        const int Enough = 20_000;
-        int written = 0, calls = 0;
+        const int Clients = 100, Enough = 20_000;
+        int written = 0, calls = 0, here = 0;
+        var everybodyIsHere = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var batcher = new WriteBatcher<int>(
             async (items, _) =>
             {
-                await Task.Yield();
+                await everybodyIsHere.Task;
                 calls++;
                 Interlocked.Add(ref written, items.Count);
             },
             new WriteBatcherOptions { MaxBatchSize = 1_000, MaxDelay = s_delay },
             _time);
-        Task[] clients = [.. Enumerable.Range(0, 100).Select(_ => Task.Run(async () =>
+        Task[] clients = [.. Enumerable.Range(0, Clients).Select(_ => Task.Run(async () =>
         {
+            Task write = batcher.WriteAsync(0).AsTask();
+            if (Interlocked.Increment(ref here) == Clients)
+            {
+                everybodyIsHere.SetResult();
+            }
+
+            await write;
             while (Volatile.Read(ref written) < Enough)
             {
                 await batcher.WriteAsync(0);
@@ -35,7 +43,7 @@ public class DelayTests
 
         // The clock stands still: a window that waited for more than those hundred would stay open for ever.
         await Eventually.HoldsAsync(() => Volatile.Read(ref written) >= Enough, "writes without a clock");
-        Assert.InRange(calls, Enough / 100, Enough / 50); // and still they were gathered
+        Assert.InRange(calls, Enough / Clients, (Enough / Clients) + 1); // and still all hundred were gathered, every time
         await Eventually.HoldsAsync(() =>
         {
             _time.Advance(s_delay);

@@ -1,7 +1,4 @@
 using System.Collections.Concurrent;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
 using Polly;
 using Polly.Retry;
@@ -175,54 +172,64 @@ public class StopTests
     }
 
     [Fact]
-    public async Task The_host_drains_its_batchers_after_everything_else_has_stopped()
+    public async Task A_flush_ends_with_a_stop_that_gives_up()
     {
-        var store = new ConcurrentBag<string>();
-        HostApplicationBuilder builder = Host.CreateApplicationBuilder();
-        builder.Services.AddWriteBatcher<string>((_, items, _) => Add(items), options => options.MaxDelay = TimeSpan.FromMinutes(10));
-        builder.Services.AddKeyedWriteBatcher<string, string>("a", async (_, items, _) =>
+        var time = new FakeTimeProvider();
+        var store = new HeldStore<int>();
+        var batcher = new WriteBatcher<int, int>(store.WriteAsync, timeProvider: time);
+        Task<int> write = batcher.WriteAsync(1).AsTask();
+        await store.NextAsync();
+        Task flush = batcher.FlushAsync(TestContext.Current.CancellationToken);
+        Task stop = batcher.StopAsync(new CancellationToken(canceled: true));
+        await Eventually.HoldsAsync(() =>
         {
-            await Add(items);
-            return items;
+            time.Advance(TimeSpan.FromSeconds(1));
+            return stop.IsCompleted;
         });
-        builder.Services.AddHostedService<LastWriter>();
-        using IHost host = builder.Build();
-        await host.StartAsync();
-        var keyed = host.Services.GetRequiredKeyedService<WriteBatcher<string, string>>("a");
-        Task<string> write = keyed.WriteAsync("keyed").AsTask();
-        await host.StopAsync().WithinDeadline();
-        await write.WithinDeadline();
-        Assert.Equal(["keyed", "while stopping"], store.Order());
-        Assert.Throws<WriteRejectedException>(() => { _ = keyed.WriteAsync("late").AsTask(); });
-
-        Task Add(IReadOnlyList<string> items)
-        {
-            foreach (string item in items)
-            {
-                store.Add(item);
-            }
-
-            return Task.CompletedTask;
-        }
+        await flush.WithinDeadline();
+        Assert.IsType<WriteOutcomeUnknownException>(await write.ErrorAsync());
     }
 
     [Fact]
-    public async Task Wrong_options_fail_at_start()
+    public async Task Giving_up_on_a_batch_leaves_alone_what_has_left_it_long_ago()
     {
-        HostApplicationBuilder builder = Host.CreateApplicationBuilder();
-        builder.Services.AddWriteBatcher<string>((_, _, _) => Task.CompletedTask, options => options.Capacity = 0);
-        using IHost host = builder.Build();
-        Assert.Contains("Capacity must be at least 1", (await Assert.ThrowsAsync<OptionsValidationException>(() => host.StartAsync())).Message);
-    }
+        // The first caller of the batch gets its outcome while the rest is being written again, and writes to another batcher on the
+        // same thread: with the same pooled object.
+        var time = new FakeTimeProvider();
+        HeldStore<int> store = new(), otherStore = new();
+        await using var other = new WriteBatcher<int, int>(otherStore.WriteAsync);
+        var batcher = new WriteBatcher<int, int>(store.WriteAsync, timeProvider: time);
+        Task<int> first = batcher.WriteAsync(0).AsTask();
+        HeldStore<int>.Call call = await store.NextAsync();
+        Task<int> again = FailAndWriteElsewhereAsync();
+        Task<int> stuck = batcher.WriteAsync(2).AsTask();
+        call.Commit();
+        await first.WithinDeadline();
+        (await store.NextAsync()).Fail(new RowFaultException(0, new FormatException()));
+        call = await store.NextAsync();
+        Assert.Equal([2], call.Items);
+        HeldStore<int>.Call elsewhere = await otherStore.NextAsync();
 
-    private sealed class LastWriter(WriteBatcher<string> batcher) : IHostedService
-    {
-        public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-        public Task StopAsync(CancellationToken cancellationToken)
+        Task stop = batcher.StopAsync(new CancellationToken(canceled: true));
+        await Eventually.HoldsAsync(() =>
         {
-            _ = batcher.WriteAsync("while stopping", cancellationToken).AsTask();
-            return Task.CompletedTask;
+            time.Advance(TimeSpan.FromSeconds(1));
+            return stop.IsCompleted;
+        });
+        Assert.IsType<WriteOutcomeUnknownException>(await stuck.ErrorAsync());
+        elsewhere.Commit();
+        Assert.Equal(3, await again.WithinDeadline());
+
+        async Task<int> FailAndWriteElsewhereAsync()
+        {
+            try
+            {
+                return await batcher.WriteAsync(1).ConfigureAwait(false);
+            }
+            catch (FormatException)
+            {
+                return await other.WriteAsync(3).ConfigureAwait(false);
+            }
         }
     }
 }

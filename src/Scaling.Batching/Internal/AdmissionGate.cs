@@ -47,7 +47,7 @@ internal sealed class AdmissionGate(int capacity, long capacityBytes, Action<Mes
             if (_closed)
             {
                 Release(message.Writes, message.Bytes);
-                post(Wake.Up); // the loop may have seen our room as taken, and gone to sleep over it
+                post(new Wake()); // the loop may have seen our room as taken, and gone to sleep over it
                 return Admission.Closed;
             }
 
@@ -72,7 +72,7 @@ internal sealed class AdmissionGate(int capacity, long capacityBytes, Action<Mes
 
         if (_closed)
         {
-            post(Wake.Up);
+            post(new Wake());
         }
     }
 

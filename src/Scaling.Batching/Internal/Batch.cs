@@ -74,7 +74,21 @@ internal sealed class Batch<TItem, TResult>(BatchRunner<TItem, TResult> runner, 
     }
 
     /// <summary>Settles everything that is still open although the delegate is still running.</summary>
-    public int Abandon(Exception error) => _writes.Count(write => write.TryAbandon(error));
+    public int Abandon(Exception error, out long bytes)
+    {
+        int abandoned = 0;
+        bytes = 0;
+        foreach (PendingWrite<TItem, TResult> write in _writes)
+        {
+            if (write.TryAbandon(this, error))
+            {
+                abandoned++;
+                bytes += write.Bytes;
+            }
+        }
+
+        return abandoned;
+    }
 
     private void CancelIfDeserted()
     {

@@ -37,7 +37,7 @@ internal sealed partial class BatchEngine<TItem, TResult>
     private void Abandon(Batch<TItem, TResult> batch)
     {
         int writes = batch.Abandon(new WriteOutcomeUnknownException(
-            "The batcher was stopped while its write delegate was running, and the delegate ignored its cancellation token. It may still write."));
+            "The batcher was stopped while its write delegate was running, and the delegate ignored its cancellation token. It may still write."), out _);
         if (writes > 0)
         {
             Log.Abandoned(writes);
@@ -59,6 +59,14 @@ internal sealed partial class BatchEngine<TItem, TResult>
                 Refuse(write, cause);
                 Drop(write);
             }
+        }
+    }
+
+    private void RefuseAll(Message? first, Exception? cause)
+    {
+        for (Message? message = first; message is not null; message = message.Next)
+        {
+            Refuse(message, cause);
         }
     }
 

@@ -1,30 +1,30 @@
-using System.Threading.Channels;
-
 namespace Scaling.Batching.Internal;
 
 /// <summary>What both batchers are made of: callers in front of the gate, one loop behind it.</summary>
 /// <remarks>
 /// <para>All state of windows, partitions, keys and flushes belongs to one loop. Whatever happens (a write, a batch come back, a
 /// timer, a stop) reaches it as a message through one mailbox, so nothing in there needs a lock.</para>
-/// <para>Why the mailbox is an unbounded channel without tokens, although what is pending is bounded:
+/// <para>Why the mailbox is a list of our own and not a channel:
 /// <list type="number">
 /// <item>.NET 10's bounded channels lose items when a read is cancelled (dotnet/runtime #131141; reproduced: 87 of 2.9 million).</item>
 /// <item>A cancelled write to a bounded channel can throw and still have stored its item: the caller is told a lie.</item>
-/// <item>So room is the gate's business, cancellation is one atomic state per write, and the channel only carries.</item>
+/// <item>So room is the gate's business, cancellation is one atomic state per write, and the mailbox only carries.</item>
+/// <item>An unbounded channel does that as well, but takes a lock for every write and wakes its reader for every write, also while
+/// all the loop could do is add it to the others. Without it a write costs a quarter less (<c>docs/results/batching.md</c>).</item>
 /// </list></para>
 /// </remarks>
-internal sealed partial class BatchEngine<TItem, TResult> : IAsyncDisposable
+internal sealed partial class BatchEngine<TItem, TResult> : IAsyncDisposable, IThreadPoolWorkItem
 {
     private static readonly TimeSpan s_disposePatience = TimeSpan.FromSeconds(30);
 
-    private readonly Channel<Message> _mailbox = Channel.CreateUnbounded<Message>(new() { SingleReader = true });
+    private readonly Mailbox _mailbox;
     private readonly WriteBatcherOptions _options;
     private readonly WriteBatcherOptions<TItem>? _itemOptions;
     private readonly TimeProvider _time;
     private readonly AdmissionGate _gate;
     private readonly BatchingMetrics _metrics;
     private readonly BatchRunner<TItem, TResult> _runner;
-    private readonly Task _loop;
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public BatchEngine(
         Func<IReadOnlyList<TItem>, CancellationToken, Task<IReadOnlyList<TResult>>> write, WriteBatcherOptions options, TimeProvider time)
@@ -39,6 +39,7 @@ internal sealed partial class BatchEngine<TItem, TResult> : IAsyncDisposable
         }
 
         _time = time;
+        _mailbox = new(this, time);
         Log = new(options.LoggerFactory);
         _gate = new(options.Capacity, options.CapacityBytes ?? long.MaxValue, Post);
         _metrics = new(options.MeterFactory, options.Name ?? typeof(TItem).Name, () => _gate.Pending);
@@ -48,8 +49,7 @@ internal sealed partial class BatchEngine<TItem, TResult> : IAsyncDisposable
         // The creator's AsyncLocals and Activity must not travel with every batch from now on.
         using (ExecutionContext.IsFlowSuppressed() ? default : ExecutionContext.SuppressFlow())
         {
-            _timer = time.CreateTimer(static engine => ((BatchEngine<TItem, TResult>)engine!).Post(Wake.Up), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-            _loop = Task.Run(RunAsync);
+            _timer = time.CreateTimer(static engine => ((BatchEngine<TItem, TResult>)engine!).Post(new Wake()), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         }
     }
 
@@ -82,7 +82,7 @@ internal sealed partial class BatchEngine<TItem, TResult> : IAsyncDisposable
         var flush = new Flush();
         if (_gate.Enter(flush, wait: true) == Admission.Closed)
         {
-            return _loop.WaitAsync(cancellationToken); // stopping settles everything as well
+            return _ended.Task.WaitAsync(cancellationToken); // stopping settles everything as well
         }
 
         return flush.Settled.WaitAsync(cancellationToken);
@@ -91,10 +91,10 @@ internal sealed partial class BatchEngine<TItem, TResult> : IAsyncDisposable
     public async Task StopAsync(CancellationToken deadline)
     {
         _gate.Close();
-        Post(Wake.Up);
+        Post(new Wake());
         using (deadline.UnsafeRegister(static engine => ((BatchEngine<TItem, TResult>)engine!).Post(new DeadlinePassed()), this))
         {
-            await _loop.ConfigureAwait(false);
+            await _ended.Task.ConfigureAwait(false);
         }
     }
 
@@ -113,7 +113,7 @@ internal sealed partial class BatchEngine<TItem, TResult> : IAsyncDisposable
 
     private void Post(Message message)
     {
-        if (!_mailbox.Writer.TryWrite(message))
+        if (!_mailbox.TryPost(message))
         {
             Refuse(message, null); // the loop has given up on a hanging delegate, and this one had passed the gate before
         }

@@ -24,8 +24,8 @@ internal sealed class BatchRunner<TItem, TResult>(
         catch (Exception error)
         {
             // Not the delegate's: a metrics listener or a logger threw. Nobody may be left waiting for it.
-            int open = batch.Abandon(new WriteOutcomeUnknownException("The batch was interrupted by an error outside the write delegate.", error));
-            gate.Release(open, 0);
+            int open = batch.Abandon(new WriteOutcomeUnknownException("The batch was interrupted by an error outside the write delegate.", error), out long bytes);
+            gate.Release(open, bytes);
             log.Interrupted(error);
         }
 
@@ -102,7 +102,7 @@ internal sealed class BatchRunner<TItem, TResult>(
     };
 
     private void Settle(
-        Batch<TItem, TResult> batch, PendingWrite<TItem, TResult>[] writes, IReadOnlyList<TResult>? results, Exception? error, WriteOutcome kind)
+        Batch<TItem, TResult> batch, PendingWrite<TItem, TResult>[] writes, TResult[]? results, Exception? error, WriteOutcome kind)
     {
         // Before any caller hears its outcome: its room is free, and the window knows that it may come back.
         long bytes = 0;
@@ -111,21 +111,26 @@ internal sealed class BatchRunner<TItem, TResult>(
             bytes += write.Bytes;
         }
 
-        batch.Partition.AboutToAnswer(writes.Length);
         gate.Release(writes.Length, bytes);
+        if (batch.Partition.Window.HasDelay)
+        {
+            post(new Answers<TItem, TResult>(batch.Partition, writes.Length));
+        }
 
         // A write may be in its next life as soon as it is settled: it is not touched again.
         int gone = 0, settled = 0;
+        var relay = new Relay<TItem, TResult>(writes);
         for (int i = 0; i < writes.Length; i++)
         {
             bool wasGone;
-            if (error is null ? writes[i].TrySucceed(results![i], out wasGone) : writes[i].TryFail(error, out wasGone))
+            if (error is null ? writes[i].TrySucceed(results![i], relay, out wasGone) : writes[i].TryFail(error, relay, out wasGone))
             {
                 settled++;
                 gone += wasGone ? 1 : 0;
             }
         }
 
+        relay.Start(); // before a metrics listener can throw
         batch.Settled(writes.Length, gone);
         metrics.Ended(kind, settled);
     }

@@ -32,6 +32,9 @@ internal struct BatchWindow(int maxSize, int maxInFlight, long maxDelay)
     private long _lastAnswer = long.MinValue;
     private bool _oneCameBack;
 
+    /// <summary>Whether a window may be held open for callers who can still come.</summary>
+    public readonly bool HasDelay => maxDelay > 0;
+
     /// <summary>How many callers, answered of late, have not come back.</summary>
     public readonly int Missing => _missing;
 
@@ -66,7 +69,7 @@ internal struct BatchWindow(int maxSize, int maxInFlight, long maxDelay)
     public readonly bool Expects(long now, out long until)
     {
         until = _lastAnswer + maxDelay;
-        return maxDelay > 0 && _missing > 0 && now < until;
+        return HasDelay && _missing > 0 && now < until;
     }
 
     /// <summary>Whether to send now, and if not, when to ask again (<see cref="long.MaxValue"/>: when something happens).</summary>
@@ -89,7 +92,7 @@ internal struct BatchWindow(int maxSize, int maxInFlight, long maxDelay)
         }
 
         bool mayGo = state.InFlight == 0 || _oneCameBack;
-        if (maxDelay == 0)
+        if (!HasDelay)
         {
             return mayGo ? SendReason.Idle : SendReason.None;
         }

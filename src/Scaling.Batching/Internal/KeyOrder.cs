@@ -14,7 +14,10 @@ internal sealed class KeyOrder<TItem, TResult>
 
     public int Parked { get; private set; }
 
-    public long OldestResumedAt => _resumed.TryPeek(out PendingWrite<TItem, TResult>? first, out _) ? first.ArrivedAt : long.MaxValue;
+    public long OldestResumedAt => PeekResumed()?.ArrivedAt ?? long.MaxValue;
+
+    public PendingWrite<TItem, TResult>? PeekResumed() =>
+        _resumed.TryPeek(out PendingWrite<TItem, TResult>? write, out _) ? write : null;
 
     public PendingWrite<TItem, TResult>? TakeResumed() =>
         _resumed.TryDequeue(out PendingWrite<TItem, TResult>? write, out _) ? write : null;

@@ -47,6 +47,15 @@ internal sealed class Ledger
         Settle();
     }
 
+    /// <summary>Nothing is open any more, whatever the counts say: those whose batch was given up never leave.</summary>
+    public void SettleAll()
+    {
+        while (_closed.TryDequeue(out (Flush Flush, OpenWrites Open) oldest))
+        {
+            oldest.Flush.Complete();
+        }
+    }
+
     private void Settle()
     {
         while (_closed.TryPeek(out (Flush Flush, OpenWrites Open) oldest) && oldest.Open.Count == 0)

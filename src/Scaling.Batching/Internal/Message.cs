@@ -9,16 +9,19 @@ internal abstract class Message
     /// <summary>Bytes that the message adds to what is pending.</summary>
     public long Bytes;
 
+    /// <summary>The one posted before, and the one posted after once the loop has taken them. Belongs to the mailbox.</summary>
+    public Message? Next;
+
+    /// <summary>When the message was posted, if the mailbox was empty then.</summary>
+    public long PostedAt;
+
     // The gate's line: both links and the flag belong to the gate's lock.
     public Message? Ahead, Behind;
     public bool IsWaiting;
 }
 
 /// <summary>Asks the loop to look again: a timer fired, room was given back, or the batcher is stopping.</summary>
-internal sealed class Wake : Message
-{
-    public static readonly Wake Up = new();
-}
+internal sealed class Wake : Message;
 
 /// <summary>The deadline of a stop has passed.</summary>
 internal sealed class DeadlinePassed : Message;
@@ -34,4 +37,16 @@ internal sealed class Flush : Message
     public Task Settled => _settled.Task;
 
     public void Complete() => _settled.TrySetResult();
+}
+
+/// <summary>Callers are about to hear their outcome.</summary>
+/// <remarks>
+/// A window with a delay counts who may come back. So it is told before the callers are, through the same mailbox as their next writes:
+/// what stands before this message came from others, and whoever comes back stands behind it.
+/// </remarks>
+internal sealed class Answers<TItem, TResult>(Partition<TItem, TResult> partition, int callers) : Message
+{
+    public Partition<TItem, TResult> Partition => partition;
+
+    public int Callers => callers;
 }

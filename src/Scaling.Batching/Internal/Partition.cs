@@ -1,11 +1,10 @@
 namespace Scaling.Batching.Internal;
 
-/// <summary>The writes of one partition that wait for a batch. Belongs to the loop, except for the count of answers.</summary>
+/// <summary>The writes of one partition that wait for a batch. Belongs to the loop.</summary>
 internal sealed class Partition<TItem, TResult>(object? key, BatchWindow window)
 {
     private readonly Queue<PendingWrite<TItem, TResult>> _queue = new();
     private KeyOrder<TItem, TResult>? _keys;
-    private int _answered, _answersSeen;
 
     public BatchWindow Window = window;
 
@@ -21,17 +20,9 @@ internal sealed class Partition<TItem, TResult>(object? key, BatchWindow window)
     /// <summary>Whether the loop has the partition on its list.</summary>
     public bool IsTouched { get; set; }
 
-    /// <summary>Called by a batch, before its callers hear their outcome.</summary>
-    public void AboutToAnswer(int callers) => Interlocked.Add(ref _answered, callers);
-
     /// <summary>Takes a write in.</summary>
-    /// <remarks>
-    /// Answers are counted before callers hear them, and looked at here, before an arrival is counted. So a caller that comes
-    /// back is never counted as a newcomer while its own answer is still on the way, which would leave a ghost to wait for.
-    /// </remarks>
     public void Add(PendingWrite<TItem, TResult> write, long now)
     {
-        SeeAnswers(now);
         Window.Arrived(now);
         if (write.OrderKey is not null)
         {
@@ -39,16 +30,6 @@ internal sealed class Partition<TItem, TResult>(object? key, BatchWindow window)
         }
 
         _queue.Enqueue(write);
-    }
-
-    public void SeeAnswers(long now)
-    {
-        int answered = Volatile.Read(ref _answered);
-        if (answered != _answersSeen)
-        {
-            Window.Answered(answered - _answersSeen, now);
-            _answersSeen = answered;
-        }
     }
 
     public WindowState Look(bool flushing) => new(Waiting, OldestAt, InFlight, flushing);
@@ -61,17 +42,22 @@ internal sealed class Partition<TItem, TResult>(object? key, BatchWindow window)
             return _queue.TryDequeue(out PendingWrite<TItem, TResult>? next) ? next : null;
         }
 
-        while (_keys.TakeResumed() is { } resumed)
+        // Taken out only after its key has been looked at: comparing keys is the caller's code, and may throw.
+        while (_keys.PeekResumed() is { } resumed)
         {
-            if (_keys.TryEnter(resumed, batch))
+            bool enters = _keys.TryEnter(resumed, batch);
+            _keys.TakeResumed();
+            if (enters)
             {
                 return resumed;
             }
         }
 
-        while (_queue.TryDequeue(out PendingWrite<TItem, TResult>? write))
+        while (_queue.TryPeek(out PendingWrite<TItem, TResult>? write))
         {
-            if (write.OrderKey is null || _keys.TryEnter(write, batch))
+            bool enters = write.OrderKey is null || _keys.TryEnter(write, batch);
+            _queue.Dequeue();
+            if (enters)
             {
                 return write;
             }

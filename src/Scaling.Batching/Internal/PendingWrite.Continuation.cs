@@ -2,53 +2,68 @@ using System.Threading.Tasks.Sources;
 
 namespace Scaling.Batching.Internal;
 
-/// <summary>A caller's continuation runs on the thread pool, never inside the batch that settles the write, and getting there allocates nothing.</summary>
+/// <summary>A caller's continuation: left here, and run on the thread pool, never by the batch that settles the write.</summary>
 /// <remarks>
-/// <c>RunContinuationsAsynchronously</c> would do the same with one work item allocated per write. Here the write is the work item:
-/// <list type="number">
-/// <item>The caller leaves its continuation in the write, and in the core a trampoline that queues the write to the pool.</item>
-/// <item>Setting the outcome runs the trampoline on the batch's thread: a push to the pool's queue, no more.</item>
-/// <item>The pool runs the write, which takes the continuation out before it calls it: the call may send the write into its next life.</item>
-/// </list>
-/// A synchronization context or a scheduler that the caller wants to come back to gets the continuation itself; both take it elsewhere.
+/// Getting there allocates nothing: the write is its own work item, and with a batch it goes by <see cref="Relay{TItem, TResult}"/>.
+/// A synchronization context or scheduler that the caller wants to come back to is called from there as well: one that blocks, throws
+/// or runs on the spot what it should have taken elsewhere harms its own caller alone.
 /// </remarks>
 internal sealed partial class PendingWrite<TItem, TResult> : IThreadPoolWorkItem
 {
-    private static readonly Action<object?> s_queue = static write => ThreadPool.UnsafeQueueUserWorkItem((PendingWrite<TItem, TResult>)write!, preferLocal: true);
-
     private Action<object?>? _continuation;
-    private object? _continuationState;
+    private object? _continuationState, _context;
     private ExecutionContext? _flow;
 
     public void OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags)
     {
-        if ((flags & ValueTaskSourceOnCompletedFlags.UseSchedulingContext) != 0
-            && (SynchronizationContext.Current is not null || TaskScheduler.Current != TaskScheduler.Default))
+        if ((StateFor(token) & Awaited) != 0)
         {
-            _outcome.OnCompleted(continuation, state, token, flags);
+            throw new InvalidOperationException("The task of a write is awaited twice. Use AsTask() to share it.");
+        }
+
+        (_continuation, _continuationState) = (continuation, state);
+        _context = (flags & ValueTaskSourceOnCompletedFlags.UseSchedulingContext) != 0 ? ContextToComeBackTo() : null;
+        _flow = (flags & ValueTaskSourceOnCompletedFlags.FlowExecutionContext) != 0 ? ExecutionContext.Capture() : null;
+        if ((Interlocked.Or(ref _state, Awaited) & Completed) != 0)
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: true);
+        }
+    }
+
+    /// <summary>Runs the continuation, or hands it to the context that the caller wants to come back to.</summary>
+    public void Execute()
+    {
+        if (_context is null)
+        {
+            Continue();
             return;
         }
 
-        if (token == _outcome.Version)
+        try
         {
-            if (_continuation is not null)
+            if (_context is SynchronizationContext context)
             {
-                throw new InvalidOperationException("The task of a write is awaited twice. Use AsTask() to share it.");
+                context.Post(static write => ((PendingWrite<TItem, TResult>)write!).Continue(), this);
             }
-
-            (_continuation, _continuationState) = (continuation, state);
-            _flow = (flags & ValueTaskSourceOnCompletedFlags.FlowExecutionContext) != 0 ? ExecutionContext.Capture() : null;
+            else
+            {
+                Task.Factory.StartNew(
+                    static write => ((PendingWrite<TItem, TResult>)write!).Continue(), this, default, TaskCreationOptions.DenyChildAttach, (TaskScheduler)_context);
+            }
         }
-
-        _outcome.OnCompleted(s_queue, this, token, ValueTaskSourceOnCompletedFlags.None); // throws for a stale token
+        catch (Exception error)
+        {
+            _engine?.Log.ContextThrew(error);
+        }
     }
 
-    void IThreadPoolWorkItem.Execute()
+    private void Continue()
     {
+        // Taken out before the call, which may send the write into its next life.
         Action<object?> continuation = _continuation!;
         object? state = _continuationState;
         ExecutionContext? flow = _flow;
-        (_continuation, _continuationState, _flow) = (null, null, null);
+        (_continuation, _continuationState, _context, _flow) = (null, null, null, null);
         if (flow is null)
         {
             continuation(state);
@@ -58,4 +73,9 @@ internal sealed partial class PendingWrite<TItem, TResult> : IThreadPoolWorkItem
             ExecutionContext.Run(flow, new ContextCallback(continuation), state);
         }
     }
+
+    private static object? ContextToComeBackTo() =>
+        SynchronizationContext.Current is { } context && context.GetType() != typeof(SynchronizationContext) ? context // the base class is the thread pool
+        : TaskScheduler.Current != TaskScheduler.Default ? TaskScheduler.Current
+        : null;
 }

@@ -1,28 +1,36 @@
+using System.Runtime.ExceptionServices;
 using System.Threading.Tasks.Sources;
 
 namespace Scaling.Batching.Internal;
 
 /// <summary>One write from the caller's hand to its outcome, and the awaitable that the caller holds. Reused, so that a write allocates nothing.</summary>
 /// <remarks>
-/// One atomic state decides between the loop, the caller's token and a late delegate:
+/// One atomic word decides between the loop, the caller's token, a late delegate and the caller's <c>await</c>. It holds a phase:
 /// <list type="number">
 /// <item>The loop claims a write (queued to claimed) just before it goes into a batch. Only claimed writes are sent.</item>
 /// <item>The token cancels it (queued to cancelled). Whoever comes first wins, so a cancelled write is never sent.</item>
 /// <item>A token that comes too late only notes that the caller is gone (claimed to gone); the outcome still arrives.</item>
 /// <item>The outcome is set by whoever settles it first (claimed or gone to settled): the batch, or a stop that gave up on the batch.</item>
 /// </list>
-/// A write returns to the pool only when nobody else can still hold it: settled by its batch, its token's callback never run.
+/// and flags. <c>Completed</c> means that the outcome can be read, <c>Awaited</c> that the continuation has been left: whoever raises the
+/// second of the two, the batch or the caller, sees the first, and it alone sees to it that the continuation runs.
+/// A write returns to the pool only when nobody else can still hold it: settled by its batch, its token's callback never run (else it
+/// is <c>Kept</c>), its continuation taken out. The word's upper half is the version of the awaitable: it counts the lives, so that no
+/// swap meant for one life succeeds in the next.
 /// </remarks>
 internal sealed partial class PendingWrite<TItem, TResult> : Message, IValueTaskSource<TResult>, IValueTaskSource
 {
-    private const int Queued = 0, Claimed = 1, Cancelled = 2, Gone = 3, Settled = 4;
+    private const int Queued = 0, Claimed = 1, Gone = 2, Cancelled = 3, Settled = 4, Phase = 7;
+    private const int Completed = 8, Awaited = 16, Kept = 32;
 
-    private ManualResetValueTaskSourceCore<TResult> _outcome;
-    private CancellationTokenRegistration _registration;
+    private const int VersionShift = 16;
+
+    private int _state;
+    private TResult? _result;
+    private Exception? _error;
     private BatchEngine<TItem, TResult>? _engine;
     private Batch<TItem, TResult>? _batch;
-    private int _state;
-    private bool _reusable;
+    private CancellationTokenRegistration _registration;
 
     public TItem Item = default!;
     public object? Partition;
@@ -39,14 +47,12 @@ internal sealed partial class PendingWrite<TItem, TResult> : Message, IValueTask
 
     public override int Writes => 1;
 
-    public short Version => _outcome.Version;
+    public short Version => (short)(_state >> VersionShift);
 
     public void Start(BatchEngine<TItem, TResult> engine, TItem item)
     {
         _engine = engine;
         Item = item;
-        _reusable = true;
-        Volatile.Write(ref _state, Queued);
     }
 
     /// <summary>Listens to the caller's token. Called before the write is posted, because afterwards it may settle at any moment.</summary>
@@ -63,52 +69,75 @@ internal sealed partial class PendingWrite<TItem, TResult> : Message, IValueTask
     public bool TryClaim(Batch<TItem, TResult> batch)
     {
         _batch = batch;
-        return Interlocked.CompareExchange(ref _state, Claimed, Queued) == Queued;
+        return TryMove(Queued, Claimed, out _);
     }
 
     /// <summary>Sets the result. False: somebody else has settled the write already.</summary>
     /// <param name="result">What the store answered.</param>
+    /// <param name="relay">Takes a caller over who waits.</param>
     /// <param name="wasGone">Whether the caller had cancelled meanwhile.</param>
-    public bool TrySucceed(TResult result, out bool wasGone)
+    public bool TrySucceed(TResult result, Relay<TItem, TResult> relay, out bool wasGone)
     {
-        if (!TrySettle(out wasGone))
+        _result = result; // the batch alone writes it, and who settles otherwise leaves an error, which is looked at first
+        if (!TrySettle(Completed | KeptByToken(), out int before))
         {
+            wasGone = false;
             return false;
         }
 
-        Guarded(static (write, value) => write._outcome.SetResult(value), result);
+        wasGone = (before & Phase) == Gone;
+        if ((before & Awaited) != 0)
+        {
+            relay.Add(this);
+        }
+
         return true;
     }
 
     /// <summary>Sets the error. False: somebody else has settled the write already.</summary>
-    public bool TryFail(Exception error, out bool wasGone)
+    /// <param name="error">The error.</param>
+    /// <param name="relay">Takes a caller over who waits.</param>
+    /// <param name="wasGone">Whether the caller had cancelled meanwhile.</param>
+    public bool TryFail(Exception error, Relay<TItem, TResult> relay, out bool wasGone)
     {
-        if (!TrySettle(out wasGone))
+        bool settles = TrySettle(KeptByToken(), out int before);
+        wasGone = settles && (before & Phase) == Gone;
+        if (settles && Complete(error))
         {
-            return false;
+            relay.Add(this);
         }
 
-        Guarded(static (write, value) => write._outcome.SetException(value), error);
-        return true;
+        return settles;
     }
 
-    /// <summary>Gives up on a write whose batch is still running: it is settled now and never reused. False: it has its outcome.</summary>
-    public bool TryAbandon(Exception error)
+    /// <summary>Gives up on a write whose batch is still running and still holds it. False: it has its outcome, and perhaps its next life.</summary>
+    public bool TryAbandon(Batch<TItem, TResult> batch, Exception error)
     {
-        _reusable = false; // the batch still holds it
-        return TryFail(error, out _);
+        int before;
+        do
+        {
+            before = Volatile.Read(ref _state);
+            if ((before & Phase) is not (Claimed or Gone) || _batch != batch)
+            {
+                return false;
+            }
+        }
+        while (Interlocked.CompareExchange(ref _state, (before & ~Phase) | Settled | Kept, before) != before); // fails for another life
+
+        CompleteAlone(error);
+        return true;
     }
 
     /// <summary>Refuses a write that has not been sent. True: done, its room is the caller's to give back. False: it was cancelled.</summary>
     public bool TryReject(Exception error)
     {
-        if (Interlocked.CompareExchange(ref _state, Settled, Queued) != Queued)
+        if (!TryMove(Queued, Settled | Kept, out _)) // the loop still reads what it must give back
         {
             return false;
         }
 
-        _reusable = Unregister();
-        Guarded(static (write, value) => write._outcome.SetException(value), error);
+        _registration.Unregister();
+        CompleteAlone(error);
         return true;
     }
 
@@ -120,80 +149,100 @@ internal sealed partial class PendingWrite<TItem, TResult> : Message, IValueTask
 
     public TResult GetResult(short token)
     {
-        try
+        int state = StateFor(token);
+        if ((state & Completed) == 0)
         {
-            return _outcome.GetResult(token);
+            throw new InvalidOperationException("The outcome of the write is not known yet. Await the task.");
         }
-        finally
+
+        (TResult? result, Exception? error) = (_result, _error);
+        if ((state & (Phase | Kept)) == Settled && _continuation is null)
         {
-            if (_reusable && token == _outcome.Version && Volatile.Read(ref _state) == Settled)
-            {
-                Reset();
-            }
+            StartNextLife(state);
         }
+
+        if (error is not null)
+        {
+            ExceptionDispatchInfo.Throw(error);
+        }
+
+        return result!;
     }
 
-    public ValueTaskSourceStatus GetStatus(short token) => _outcome.GetStatus(token);
+    public ValueTaskSourceStatus GetStatus(short token) =>
+        (StateFor(token) & Completed) == 0 ? ValueTaskSourceStatus.Pending
+        : _error is null ? ValueTaskSourceStatus.Succeeded
+        : _error is OperationCanceledException ? ValueTaskSourceStatus.Canceled
+        : ValueTaskSourceStatus.Faulted;
 
     void IValueTaskSource.GetResult(short token) => GetResult(token);
 
-    private void Reset()
+    private int StateFor(short token) => Volatile.Read(ref _state) is var state && (short)(state >> VersionShift) == token
+        ? state
+        : throw new InvalidOperationException("The task of a write is used after its outcome was taken. Await it once, or use AsTask() to share it.");
+
+    private void StartNextLife(int state)
     {
-        _outcome.Reset();
+        _result = default;
+        _error = null;
         Item = default!;
         Partition = OrderKey = null;
         _batch = null;
         _engine = null;
         _registration = default;
+        Volatile.Write(ref _state, ((state >> VersionShift) + 1) << VersionShift); // queued, no flags
         WritePool<TItem, TResult>.Return(this);
     }
 
     private void OnCancelled(CancellationToken token)
     {
-        if (Interlocked.CompareExchange(ref _state, Cancelled, Queued) == Queued)
+        if (TryMove(Queued, Cancelled, out _))
         {
-            _reusable = false; // the queue still holds it
-            BatchEngine<TItem, TResult> engine = _engine!;
-            engine.OnCancelled(this);
-            _outcome.SetException(new OperationCanceledException(token));
+            _engine!.OnCancelled(this);
+            CompleteAlone(new OperationCanceledException(token));
         }
-        else if (Interlocked.CompareExchange(ref _state, Gone, Claimed) == Claimed)
+        else if (TryMove(Claimed, Gone, out _))
         {
             _batch!.CallerGone();
         }
     }
 
-    private bool TrySettle(out bool wasGone)
+    private bool TrySettle(int flags, out int before) =>
+        TryMove(Claimed, Settled | flags, out before) || TryMove(Gone, Settled | flags, out before);
+
+    /// <summary>Moves from one phase to another and raises flags with it. False: the write is in another phase.</summary>
+    private bool TryMove(int from, int to, out int before)
     {
-        int before = Interlocked.CompareExchange(ref _state, Settled, Claimed);
-        if (before == Gone)
+        before = Volatile.Read(ref _state);
+        while ((before & Phase) == from)
         {
-            before = Interlocked.CompareExchange(ref _state, Settled, Gone);
+            int seen = Interlocked.CompareExchange(ref _state, (before & ~Phase) | to, before);
+            if (seen == before)
+            {
+                return true;
+            }
+
+            before = seen; // an await came in between
         }
 
-        wasGone = before == Gone;
-        if (before is not (Claimed or Gone))
-        {
-            return false;
-        }
-
-        _reusable &= Unregister();
-        return true;
+        return false;
     }
 
-    /// <summary>True: the token's callback has not run and never will.</summary>
-    private bool Unregister() => _registration == default || _registration.Unregister();
-
-    /// <summary>A caller's synchronization context may throw when it is handed the continuation; the other callers must not feel it.</summary>
-    private void Guarded<TValue>(Action<PendingWrite<TItem, TResult>, TValue> complete, TValue value)
+    /// <summary>Lets the outcome be read. True: a caller waits for it, and the one who completes must see to it that the caller runs.</summary>
+    private bool Complete(Exception error)
     {
-        try
+        _error = error;
+        return (Interlocked.Or(ref _state, Completed) & Awaited) != 0;
+    }
+
+    private void CompleteAlone(Exception error)
+    {
+        if (Complete(error))
         {
-            complete(this, value);
-        }
-        catch (Exception error)
-        {
-            _engine?.Log.ContextThrew(error);
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
         }
     }
+
+    /// <summary>The token's callback may have run, or run just now, and then holds the write.</summary>
+    private int KeptByToken() => _registration == default || _registration.Unregister() ? 0 : Kept;
 }

@@ -16,7 +16,7 @@ internal enum CallEnd
 }
 
 /// <summary>How a call of the write delegate ended. <c>Row</c> is the row at fault, or -1.</summary>
-internal readonly record struct CallOutcome<TResult>(CallEnd End, IReadOnlyList<TResult>? Results, Exception? Error, int Row = -1);
+internal readonly record struct CallOutcome<TResult>(CallEnd End, TResult[]? Results, Exception? Error, int Row = -1);
 
 /// <summary>Calls the write delegate and reduces whatever it does, including hanging and lying, to one outcome.</summary>
 internal sealed class WriteCall<TItem, TResult>(
@@ -54,9 +54,7 @@ internal sealed class WriteCall<TItem, TResult>(
         try
         {
             IReadOnlyList<TResult> results = await CallWithinTimeoutAsync(items, cancellationToken).ConfigureAwait(false);
-            return results is not null && results.Count == items.Length
-                ? new(CallEnd.Written, results, null)
-                : new(CallEnd.Unknown, null, WrongResults(items.Length, results?.Count));
+            return Check(results, items.Length);
         }
         catch (WriteOutcomeUnknownException error) when (!error.IsSafeToRepeat)
         {
@@ -107,6 +105,23 @@ internal sealed class WriteCall<TItem, TResult>(
     {
         await call.WaitAsync(limit, time, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         return call.IsCompleted;
+    }
+
+    /// <summary>The delegate has returned, so whatever is wrong with its list, the items may have been written.</summary>
+    private static CallOutcome<TResult> Check(IReadOnlyList<TResult>? results, int items)
+    {
+        try
+        {
+            // A list of a strange kind is read here, once: it might throw while callers are being answered from it.
+            TResult[]? own = results is null || results.Count != items ? null : results as TResult[] ?? [.. results];
+            return own?.Length == items
+                ? new(CallEnd.Written, own, null)
+                : new(CallEnd.Unknown, null, WrongResults(items, own?.Length ?? results?.Count));
+        }
+        catch (Exception error)
+        {
+            return new(CallEnd.Unknown, null, new WriteOutcomeUnknownException("The write delegate returned a list of results that cannot be read. The items may have been written.", error));
+        }
     }
 
     private static WriteOutcomeUnknownException WrongResults(int items, int? results) => new(

@@ -1,0 +1,152 @@
+namespace Scaling.Batching.Internal;
+
+/// <summary>What the loop does when all that happened has been taken in: it sends what is ready, and sets the alarm for the rest.</summary>
+internal sealed partial class BatchEngine<TItem, TResult>
+{
+    private readonly ITimer _timer;
+    private readonly Dictionary<object, Partition<TItem, TResult>> _partitions = [];
+    private readonly List<Partition<TItem, TResult>> _touched = [];
+    private Partition<TItem, TResult>? _onlyPartition;
+    private Batch<TItem, TResult>? _toRunHere;
+    private long _timerAt = long.MaxValue;
+
+    /// <summary>While all batches that may be in flight are, a further write changes nothing: then it need not wake the loop.</summary>
+    private Sleep Rest => _partitions.Count == 0 && _onlyPartition is { Window.HasDelay: false } only && only.InFlight == _options.MaxConcurrentBatches && !_isAborting
+        ? Sleep.UntilMoreThanAWrite
+        : Sleep.UntilAnyMessage;
+
+    private void SendWhatIsReady()
+    {
+        foreach (Partition<TItem, TResult> partition in _touched)
+        {
+            partition.IsTouched = false;
+            while (TrySend(partition))
+            {
+            }
+
+            if (partition.Key is not null && partition.IsIdle)
+            {
+                Forget(partition);
+            }
+        }
+
+        _touched.Clear();
+    }
+
+    /// <summary>True: a batch was sent, and another may be ready. False: there is nothing to do before the next message.</summary>
+    private bool TrySend(Partition<TItem, TResult> partition)
+    {
+        SendReason reason = partition.Window.Decide(partition.Look(_ledger.IsFlushing || _gate.IsClosed), _now, out long askAgainAt);
+        if (reason == SendReason.None)
+        {
+            AskAgainAt(askAgainAt);
+            return false;
+        }
+
+        long oldest = partition.OldestAt;
+        var batch = new Batch<TItem, TResult>(_runner, partition, Math.Min(_options.MaxBatchSize, partition.Waiting)) { Reason = reason };
+        _inFlight.Add(batch);
+        partition.InFlight++;
+        while (batch.Count < _options.MaxBatchSize && partition.TakeFor(batch) is { } write)
+        {
+            if (write.TryClaim(batch))
+            {
+                batch.Add(write);
+            }
+            else
+            {
+                Drop(write);
+            }
+        }
+
+        if (batch.Count == 0)
+        {
+            _inFlight.Remove(batch); // everyone had cancelled, or waits for a key
+            partition.Complete(batch);
+            return true;
+        }
+
+        partition.Window.Sent(reason);
+        _metrics.Sent(reason, batch.Count, _time.GetElapsedTime(oldest, _now));
+        Start(_toRunHere);
+        _toRunHere = batch;
+        return true;
+    }
+
+    private static void Start(Batch<TItem, TResult>? batch)
+    {
+        if (batch is not null)
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(batch, preferLocal: false); // a delegate that blocks its thread must not block the loop
+        }
+    }
+
+    private void Drop(PendingWrite<TItem, TResult> write)
+    {
+        _ledger.Leave(write.Epoch, 1);
+        _gate.Release(1, write.Bytes);
+    }
+
+    private Partition<TItem, TResult> PartitionOf(object? key)
+    {
+        if (key is null)
+        {
+            return _onlyPartition ??= new(null, NewWindow());
+        }
+
+        if (!_partitions.TryGetValue(key, out Partition<TItem, TResult>? partition))
+        {
+            _partitions.Add(key, partition = new(key, NewWindow()));
+        }
+
+        return partition;
+    }
+
+    /// <summary>Partitions come and go, and an idle one must not stay for ever; but for one delay it remembers whom it has answered.</summary>
+    private void Forget(Partition<TItem, TResult> partition)
+    {
+        if (!_gate.IsClosed && partition.Window.Expects(_now, out long until))
+        {
+            AskAgainAt(until);
+        }
+        else
+        {
+            _partitions.Remove(partition.Key!);
+        }
+    }
+
+    private BatchWindow NewWindow() =>
+        new(_options.MaxBatchSize, _options.MaxConcurrentBatches, (long)(_options.MaxDelay.TotalSeconds * _time.TimestampFrequency));
+
+    private void Touch(Partition<TItem, TResult> partition)
+    {
+        if (!partition.IsTouched)
+        {
+            partition.IsTouched = true;
+            _touched.Add(partition);
+        }
+    }
+
+    private void TouchAll()
+    {
+        if (_onlyPartition is not null)
+        {
+            Touch(_onlyPartition);
+        }
+
+        foreach (Partition<TItem, TResult> partition in _partitions.Values)
+        {
+            Touch(partition);
+        }
+    }
+
+    private void AskAgainAt(long at)
+    {
+        if (at < _timerAt)
+        {
+            _timerAt = at;
+            TimeSpan due = _time.GetElapsedTime(_now, at);
+            _timer.Change(due + TimeSpan.FromTicks(1), Timeout.InfiniteTimeSpan); // a tick late is better than a tick early and once more
+        }
+    }
+}
