@@ -32,8 +32,8 @@ public sealed class CacheAsideOptions
     public TimeSpan IsolatedExpiration { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>
-    /// How long one call to L2 may take, even when its client ignores its token. Default 250 ms, at most one minute. A few in a row that take longer, or
-    /// fail, and L2 is left alone until it answers a probe. <see cref="Timeout.InfiniteTimeSpan"/> takes the guard away: a hung Redis then costs every
+    /// How long one call to L2 may take, even when its client ignores its token. Default 250 ms, at most one minute. One timer serves all calls in flight and
+    /// looks sixteen times within this time, so a call is given up at its end or up to a sixteenth before. A few in a row that take longer, or fail, and L2 is left alone until it answers a probe. <see cref="Timeout.InfiniteTimeSpan"/> takes the guard away: a hung Redis then costs every
     /// caller its client's own timeout, and nothing is promised about outages. It exists to show the difference, and for an L2 that cannot fail.
     /// </summary>
     public TimeSpan RemoteTimeout

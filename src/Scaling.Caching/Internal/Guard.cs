@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Scaling.Caching.Internal;
 
 internal enum CallOutcome
@@ -34,11 +36,10 @@ internal sealed class Guard(string node, CacheGuardOptions options, TimeProvider
     /// </summary>
     public const int Patient = 8;
 
+    private readonly Watchdog _watchdog = new(options.Timeout, time);
     private volatile GuardState _state = GuardState.Starting;
-    private volatile bool _silent;
     private int _inFlight;
     private int _faultsInARow;
-    private int _answers;
     private int _losses = 1;        // a node never met is a node that may have forgotten
     private int _lossesOutlived;
 
@@ -90,7 +91,7 @@ internal sealed class Guard(string node, CacheGuardOptions options, TimeProvider
     public bool TryClose(int losses)
     {
         Volatile.Write(ref _faultsInARow, 0);
-        _silent = false;
+        _watchdog.Heard();
         _lossesOutlived = losses;
         _state = GuardState.Closed;
         if (Losses == losses)
@@ -114,19 +115,25 @@ internal sealed class Guard(string node, CacheGuardOptions options, TimeProvider
         }
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<CallResult<T>> RunAdmittedAsync<TState, T>(TState state, Func<TState, Task<T>> call, TimeSpan budget, bool patient)
     {
-        Task<T>? task = null;
         try
         {
-            task = call(state);
-            if (!patient && !task.IsCompleted && !await IsHeardAsync(task, budget).ConfigureAwait(false))
+            Task<T> task = call(state);
+            Verdict verdict = task.IsCompleted ? Verdict.Completed : await _watchdog.WatchAsync(task, budget, patient).ConfigureAwait(false);
+            if (verdict == Verdict.Unheard)
             {
-                Observe(task);
                 return CallResult<T>.Rejected;
             }
 
-            T value = task.IsCompleted ? await task.ConfigureAwait(false) : await task.WaitAsync(budget, time).ConfigureAwait(false);
+            if (verdict == Verdict.TimedOut)
+            {
+                Fault(new TimeoutException($"{node} did not answer within {budget.TotalMilliseconds:0} ms."));
+                return new(CallOutcome.TimedOut, default!);
+            }
+
+            T value = await task.ConfigureAwait(false);
             Answered();
             return new(CallOutcome.Done, value);
         }
@@ -137,18 +144,8 @@ internal sealed class Guard(string node, CacheGuardOptions options, TimeProvider
         }
         catch (Exception exception)
         {
-            bool timedOut = task is { IsCompleted: false };
-            if (timedOut)
-            {
-                Observe(task!);
-            }
-
-            if (Interlocked.Increment(ref _faultsInARow) >= options.ConsecutiveFaults)
-            {
-                Open(exception);
-            }
-
-            return new(timedOut ? CallOutcome.TimedOut : CallOutcome.Failed, default!);
+            Fault(exception);
+            return new(CallOutcome.Failed, default!);
         }
         finally
         {
@@ -161,7 +158,7 @@ internal sealed class Guard(string node, CacheGuardOptions options, TimeProvider
     {
         int inFlight = Interlocked.Increment(ref _inFlight);
         patient = inFlight <= Math.Max(1, Patient - Volatile.Read(ref _faultsInARow));
-        if (patient || (inFlight <= options.MaxConcurrentCalls && !_silent))
+        if (inFlight <= options.MaxConcurrentCalls && (patient || !_watchdog.IsSilent))
         {
             return true;
         }
@@ -170,57 +167,20 @@ internal sealed class Guard(string node, CacheGuardOptions options, TimeProvider
         return false;
     }
 
-    /// <summary>
-    /// Waits as one of the crowd. False: the node has said nothing to anybody for a quarter of the timeout, and nothing in a short second look either. The
-    /// second look is for a process that was itself stopped (garbage collection, starved CPU): its timers are late, and the answers lie in its sockets.
-    /// </summary>
-    private async ValueTask<bool> IsHeardAsync(Task task, TimeSpan budget)
-    {
-        bool secondLook = false;
-        for (TimeSpan left = budget; left > TimeSpan.Zero;)
-        {
-            int answers = Volatile.Read(ref _answers);
-            TimeSpan round = secondLook ? options.Timeout / 16 : options.Timeout / 4;
-            try
-            {
-                await task.WaitAsync(round < left ? round : left, time).ConfigureAwait(false);
-                return true;
-            }
-            catch (Exception) when (task.IsCompleted)
-            {
-                return true;        // its own fault, which the caller sees
-            }
-            catch (TimeoutException)
-            {
-                left -= round;
-                bool silent = Volatile.Read(ref _answers) == answers;
-                if (silent && secondLook)
-                {
-                    _silent = true;
-                    return false;
-                }
-
-                secondLook = silent;
-            }
-        }
-
-        return false;
-    }
-
     private void Answered()
     {
-        _answers++;     // not atomic: it need only change
-        if (_silent)
-        {
-            _silent = false;
-        }
-
+        _watchdog.Heard();
         if (Volatile.Read(ref _faultsInARow) != 0)
         {
             Volatile.Write(ref _faultsInARow, 0);
         }
     }
 
-    private static void Observe(Task task) =>
-        task.ContinueWith(static late => _ = late.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+    private void Fault(Exception exception)
+    {
+        if (Interlocked.Increment(ref _faultsInARow) >= options.ConsecutiveFaults)
+        {
+            Open(exception);
+        }
+    }
 }
