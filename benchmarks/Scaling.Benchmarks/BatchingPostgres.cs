@@ -43,9 +43,9 @@ internal sealed class BatchingPostgres : IMacro
             Ours("**WriteBatcher**, 100 callers", 100, new()),
             Ours("**WriteBatcher**, 1,000 callers", 1_000, new()),
             Ours("**WriteBatcher**, 10,000 callers", 10_000, new()),
-            Ours("**WriteBatcher**, 10,000 callers, MaxConcurrentBatches 2", 10_000, new() { MaxConcurrentBatches = 2 }),
-            Ours("**WriteBatcher**, 10,000 callers, the same with MaxBatchSize 5,000", 10_000, new() { MaxConcurrentBatches = 2, MaxBatchSize = 5_000 }),
-            Ours("**WriteBatcher**, 20,000 callers, the same with MaxBatchSize 10,000", 20_000, new() { MaxConcurrentBatches = 2, MaxBatchSize = 10_000, Capacity = 20_000 })];
+            Ours("**WriteBatcher**, 10,000 callers, MaxBatchSize 1,000", 10_000, new() { MaxBatchSize = 1_000 }),
+            Ours("**WriteBatcher**, 1,000 callers, MaxConcurrentBatches 2", 1_000, new() { MaxConcurrentBatches = 2 }),
+            Ours("**WriteBatcher**, 10,000 callers, MaxConcurrentBatches 2", 10_000, new() { MaxConcurrentBatches = 2 })];
 
         var rates = new double[ways.Length][];
         List<double>[] latencies = [.. ways.Select(_ => new List<double>())];

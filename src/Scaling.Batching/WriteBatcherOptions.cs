@@ -9,8 +9,12 @@ namespace Scaling.Batching;
 /// <remarks>Everything but the delegates and factories binds from configuration. A batcher reads its options once, in its constructor.</remarks>
 public class WriteBatcherOptions
 {
-    /// <summary>The most writes one batch holds. Default 1,000.</summary>
-    public int MaxBatchSize { get; set; } = 1_000;
+    /// <summary>The most writes one batch holds. Default 10,000: whatever is queued, as <see cref="Capacity"/> is the same.</summary>
+    /// <remarks>
+    /// <see cref="PostgresInsert{T}"/> takes any number. Set it lower for very large rows (one statement carries them all), and for a
+    /// delegate of your own whose statement is limited: 65,535 parameters in PostgreSQL, 2,100 in SQL Server.
+    /// </remarks>
+    public int MaxBatchSize { get; set; } = 10_000;
 
     /// <summary>
     /// How long, counted from its first write, a batch may be held open for more. Default zero: <em>natural batching</em>, an
@@ -22,7 +26,10 @@ public class WriteBatcherOptions
     /// </remarks>
     public TimeSpan MaxDelay { get; set; }
 
-    /// <summary>How many batches of one partition may be in flight together. Default 1, which also keeps writes in order.</summary>
+    /// <summary>
+    /// How many batches of one partition may be in flight together. Default 1, which also keeps writes in order. With 2, each
+    /// with its share of what is pending, the database works on one while the callers of the other are being answered.
+    /// </summary>
     public int MaxConcurrentBatches { get; set; } = 1;
 
     /// <summary>The most writes that may be pending (queued or being written). Default 10,000.</summary>

@@ -32,7 +32,7 @@ public class BatchingProperties
                     break;
             }
 
-            SendReason reason = window.Decide(new(waiting.Count, waiting.FirstOrDefault(), inFlight.Count, false), now, out long askAgainAt);
+            SendReason reason = window.Decide(new(waiting.Count, waiting.FirstOrDefault(), inFlight.Count, inFlight.Sum(), false), now, out long askAgainAt);
             bool slot = inFlight.Count < maxInFlight;
             long age = waiting.Count > 0 ? now - waiting[0] : 0;
 
@@ -61,6 +61,48 @@ public class BatchingProperties
         }
     }
 
+    /// <summary>Without a delay: a slot is free only for want of a share of what is pending, and then somebody comes back soon.</summary>
+    [Property(MaxTest = 500)]
+    public void Natural_batches_share_what_is_pending(byte[] script, byte size, byte slots)
+    {
+        int maxSize = (size % 40) + 1, maxInFlight = (slots % 3) + 1;
+        var window = new BatchWindow(maxSize, maxInFlight, 0);
+        int waiting = 0;
+        var inFlight = new Queue<int>();
+        bool oneCameBack = false;
+        foreach (byte step in script)
+        {
+            if (step % 3 > 0)
+            {
+                window.Arrived(0);
+                waiting++;
+            }
+            else if (inFlight.TryDequeue(out _))
+            {
+                window.CameBack();
+                oneCameBack = true;
+            }
+
+            WindowState State() => new(waiting, 0, inFlight.Count, inFlight.Sum(), false);
+            SendReason reason;
+            while ((reason = window.Decide(State(), 0, out long askAgainAt)) != SendReason.None)
+            {
+                Assert.Equal(long.MaxValue, askAgainAt); // no clock is needed
+                int sent = Math.Min(window.Share(State()), waiting);
+                Assert.InRange(sent, 1, maxSize);
+                Assert.True(inFlight.Count < maxInFlight);
+                Assert.True(maxInFlight > 1 || sent == Math.Min(maxSize, waiting)); // one slot: everything
+                Assert.True(sent <= ((waiting + inFlight.Sum() + maxInFlight - 1) / maxInFlight));
+                waiting -= sent;
+                inFlight.Enqueue(sent);
+                window.Sent(reason);
+                oneCameBack = false;
+            }
+
+            Assert.True(waiting == 0 || inFlight.Count == maxInFlight || (inFlight.Count > 0 && !oneCameBack && waiting < window.Share(State())));
+        }
+    }
+
     [Fact]
     public void A_hundred_known_callers_are_gathered_and_the_last_one_closes_the_window()
     {
@@ -70,11 +112,11 @@ public class BatchingProperties
         for (int i = 1; i < 100; i++)
         {
             window.Arrived(1);
-            Assert.Equal(SendReason.None, window.Decide(new(i, 1, 0, false), 1, out _));
+            Assert.Equal(SendReason.None, window.Decide(new(i, 1, 0, 0, false), 1, out _));
         }
 
         window.Arrived(1);
-        Assert.Equal(SendReason.Everyone, window.Decide(new(100, 1, 0, false), 1, out _));
+        Assert.Equal(SendReason.Everyone, window.Decide(new(100, 1, 0, 0, false), 1, out _));
     }
 
     [Fact]
@@ -84,12 +126,12 @@ public class BatchingProperties
         window.Answered(100, 0);
         window.CameBack();
         window.Arrived(1);
-        Assert.Equal(SendReason.None, window.Decide(new(1, 1, 0, false), 1, out long at));
+        Assert.Equal(SendReason.None, window.Decide(new(1, 1, 0, 0, false), 1, out long at));
         Assert.Equal(6, at);
-        Assert.Equal(SendReason.Quiet, window.Decide(new(1, 1, 0, false), 6, out _));
+        Assert.Equal(SendReason.Quiet, window.Decide(new(1, 1, 0, 0, false), 6, out _));
         window.Sent(SendReason.Quiet);
         window.Arrived(8);
-        Assert.Equal(SendReason.Everyone, window.Decide(new(1, 8, 0, false), 8, out _));
+        Assert.Equal(SendReason.Everyone, window.Decide(new(1, 8, 0, 0, false), 8, out _));
     }
 
     /// <summary>

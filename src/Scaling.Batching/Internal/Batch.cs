@@ -7,7 +7,7 @@ namespace Scaling.Batching.Internal;
 internal sealed class Batch<TItem, TResult>(BatchRunner<TItem, TResult> runner, Partition<TItem, TResult> partition, int capacity) : Message, IThreadPoolWorkItem
 {
     private readonly CancellationTokenSource _abandonedByAll = new();
-    private readonly List<PendingWrite<TItem, TResult>> _writes = new(capacity);
+    private readonly PendingWrite<TItem, TResult>[] _writes = new PendingWrite<TItem, TResult>[capacity];
     private List<object>? _heldKeys;
     private int _open, _gone;
 
@@ -20,7 +20,7 @@ internal sealed class Batch<TItem, TResult>(BatchRunner<TItem, TResult> runner, 
 
     public SendReason Reason { get; set; }
 
-    public int Count => _writes.Count;
+    public int Count { get; private set; }
 
     /// <summary>Cancelled when no caller is left who waits for the batch, or when a stop has run out of patience.</summary>
     public CancellationToken Token => _abandonedByAll.Token;
@@ -32,7 +32,7 @@ internal sealed class Batch<TItem, TResult>(BatchRunner<TItem, TResult> runner, 
 
     public void Add(PendingWrite<TItem, TResult> write)
     {
-        _writes.Add(write);
+        _writes[Count++] = write;
         _open++;
         if (Epochs.Count > 0 && Epochs[^1].Epoch == write.Epoch)
         {
@@ -44,7 +44,7 @@ internal sealed class Batch<TItem, TResult>(BatchRunner<TItem, TResult> runner, 
         }
     }
 
-    public void Execute() => _ = runner.RunAsync(this, [.. _writes]);
+    public void Execute() => _ = runner.RunAsync(this, Count == _writes.Length ? _writes : _writes[..Count]);
 
     /// <summary>Notes that a caller does not wait any more.</summary>
     /// <remarks>
@@ -78,7 +78,7 @@ internal sealed class Batch<TItem, TResult>(BatchRunner<TItem, TResult> runner, 
     {
         int abandoned = 0;
         bytes = 0;
-        foreach (PendingWrite<TItem, TResult> write in _writes)
+        foreach (PendingWrite<TItem, TResult> write in _writes.AsSpan(0, Count)) // settled ones may stand there twice: Relay
         {
             if (write.TryAbandon(this, error))
             {

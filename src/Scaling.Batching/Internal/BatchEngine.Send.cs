@@ -36,18 +36,18 @@ internal sealed partial class BatchEngine<TItem, TResult>
     /// <summary>True: a batch was sent, and another may be ready. False: there is nothing to do before the next message.</summary>
     private bool TrySend(Partition<TItem, TResult> partition)
     {
-        SendReason reason = partition.Window.Decide(partition.Look(_ledger.IsFlushing || _gate.IsClosed), _now, out long askAgainAt);
+        WindowState state = partition.Look(_ledger.IsFlushing || _gate.IsClosed);
+        SendReason reason = partition.Window.Decide(state, _now, out long askAgainAt);
         if (reason == SendReason.None)
         {
             AskAgainAt(askAgainAt);
             return false;
         }
 
-        long oldest = partition.OldestAt;
-        var batch = new Batch<TItem, TResult>(_runner, partition, Math.Min(_options.MaxBatchSize, partition.Waiting)) { Reason = reason };
+        int size = Math.Min(partition.Window.Share(state), state.Waiting);
+        var batch = new Batch<TItem, TResult>(_runner, partition, size) { Reason = reason };
         _inFlight.Add(batch);
-        partition.InFlight++;
-        while (batch.Count < _options.MaxBatchSize && partition.TakeFor(batch) is { } write)
+        while (batch.Count < size && partition.TakeFor(batch) is { } write)
         {
             if (write.TryClaim(batch))
             {
@@ -59,6 +59,7 @@ internal sealed partial class BatchEngine<TItem, TResult>
             }
         }
 
+        partition.Send(batch, reason);
         if (batch.Count == 0)
         {
             _inFlight.Remove(batch); // everyone had cancelled, or waits for a key
@@ -66,8 +67,7 @@ internal sealed partial class BatchEngine<TItem, TResult>
             return true;
         }
 
-        partition.Window.Sent(reason);
-        _metrics.Sent(reason, batch.Count, _time.GetElapsedTime(oldest, _now));
+        _metrics.Sent(reason, batch.Count, _time.GetElapsedTime(state.OldestAt, _now));
         Start(_toRunHere);
         _toRunHere = batch;
         return true;

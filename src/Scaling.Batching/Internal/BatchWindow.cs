@@ -13,12 +13,18 @@ internal enum SendReason
 }
 
 /// <summary>What a window sees when it decides.</summary>
-internal readonly record struct WindowState(int Waiting, long OldestAt, int InFlight, bool Flushing);
+/// <param name="Waiting">Writes that could go into a batch now.</param>
+/// <param name="OldestAt">When the oldest of them came.</param>
+/// <param name="InFlight">Batches on their way.</param>
+/// <param name="WritesInFlight">Writes in these batches.</param>
+/// <param name="Flushing">Whether somebody waits for a flush.</param>
+internal readonly record struct WindowState(int Waiting, long OldestAt, int InFlight, int WritesInFlight, bool Flushing);
 
 /// <summary>Decides when the writes of one partition become a batch. Pure: time comes in, a decision goes out.</summary>
 /// <remarks>
 /// <para>Natural batching is the base: with nothing in flight a batch may go at once; with something in flight it gathers until it
-/// is full or one of the batches in flight comes back (Nagle's idea, RFC 896).</para>
+/// is full or one of the batches in flight comes back (Nagle's idea, RFC 896). Where several may be in flight, each takes its share of
+/// all that is pending: one that took everything would leave the other slots nothing to do while its own callers are away.</para>
 /// <para>With a delay, the window stays open for callers that can still come. Who are they? Those who were answered within the last
 /// delay and have not returned. When none of them is missing, or none came for a tenth of the delay, waiting on is in vain.</para>
 /// </remarks>
@@ -72,6 +78,10 @@ internal struct BatchWindow(int maxSize, int maxInFlight, long maxDelay)
         return HasDelay && _missing > 0 && now < until;
     }
 
+    /// <summary>The most writes that the next batch takes.</summary>
+    public readonly int Share(in WindowState state) =>
+        HasDelay ? maxSize : (int)Math.Min(maxSize, ((long)state.Waiting + state.WritesInFlight + maxInFlight - 1) / maxInFlight);
+
     /// <summary>Whether to send now, and if not, when to ask again (<see cref="long.MaxValue"/>: when something happens).</summary>
     public readonly SendReason Decide(in WindowState state, long now, out long askAgainAt)
     {
@@ -91,7 +101,7 @@ internal struct BatchWindow(int maxSize, int maxInFlight, long maxDelay)
             return SendReason.Flush;
         }
 
-        bool mayGo = state.InFlight == 0 || _oneCameBack;
+        bool mayGo = state.InFlight == 0 || _oneCameBack || (!HasDelay && state.Waiting >= Share(state));
         if (!HasDelay)
         {
             return mayGo ? SendReason.Idle : SendReason.None;

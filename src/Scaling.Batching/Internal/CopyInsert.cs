@@ -14,10 +14,7 @@ internal static class CopyInsert
         {
             NpgsqlBinaryImporter importer = await connection.BeginBinaryImportAsync(statements.Sql.Copy, cancellationToken).ConfigureAwait(false);
             await using ConfiguredAsyncDisposable importerScope = importer.ConfigureAwait(false);
-            for (int row = 0; row < items.Count; row++)
-            {
-                await WriteRowAsync(importer, shape, statements.Types, items[row], row, cancellationToken).ConfigureAwait(false);
-            }
+            await WriteRowsAsync(importer, shape, statements.Types, items, cancellationToken).ConfigureAwait(false);
 
             // Until the end of the data has been sent the server cannot commit, so a lost connection is no doubt yet.
             isCommitting = true;
@@ -33,15 +30,19 @@ internal static class CopyInsert
         }
     }
 
-    private static async Task WriteRowAsync<T>(
-        NpgsqlBinaryImporter importer, InsertShape<T> shape, IReadOnlyList<string> types, T item, int row, CancellationToken cancellationToken)
+    private static async Task WriteRowsAsync<T>(
+        NpgsqlBinaryImporter importer, InsertShape<T> shape, IReadOnlyList<string> types, IReadOnlyList<T> items, CancellationToken cancellationToken)
     {
+        int row = 0;
         try
         {
-            await importer.StartRowAsync(cancellationToken).ConfigureAwait(false);
-            for (int i = 0; i < types.Count; i++)
+            for (; row < items.Count; row++)
             {
-                await shape.Columns[i].CopyAsync(importer, item, types[i], cancellationToken).ConfigureAwait(false);
+                await importer.StartRowAsync(cancellationToken).ConfigureAwait(false);
+                for (int i = 0; i < types.Count; i++)
+                {
+                    await shape.Columns[i].CopyAsync(importer, items[row], types[i], cancellationToken).ConfigureAwait(false);
+                }
             }
         }
         catch (Exception error) when (error is not (NpgsqlException or OperationCanceledException or InvalidCastException or NotSupportedException or IOException))

@@ -10,7 +10,9 @@ internal sealed class Partition<TItem, TResult>(object? key, BatchWindow window)
 
     public object? Key { get; } = key;
 
-    public int InFlight { get; set; }
+    public int InFlight { get; private set; }
+
+    public int WritesInFlight { get; private set; }
 
     /// <summary>How many writes could go into a batch now. Those held back by their key are not counted.</summary>
     public int Waiting => _queue.Count + (_keys?.Resumed ?? 0);
@@ -32,7 +34,7 @@ internal sealed class Partition<TItem, TResult>(object? key, BatchWindow window)
         _queue.Enqueue(write);
     }
 
-    public WindowState Look(bool flushing) => new(Waiting, OldestAt, InFlight, flushing);
+    public WindowState Look(bool flushing) => new(Waiting, OldestAt, InFlight, WritesInFlight, flushing);
 
     /// <summary>The next write for the batch, or null. It may turn out to be cancelled.</summary>
     public PendingWrite<TItem, TResult>? TakeFor(Batch<TItem, TResult> batch)
@@ -66,10 +68,18 @@ internal sealed class Partition<TItem, TResult>(object? key, BatchWindow window)
         return null;
     }
 
+    public void Send(Batch<TItem, TResult> batch, SendReason reason)
+    {
+        InFlight++;
+        WritesInFlight += batch.Count;
+        Window.Sent(reason);
+    }
+
     /// <summary>Frees what the batch held back.</summary>
     public void Complete(Batch<TItem, TResult> batch)
     {
         InFlight--;
+        WritesInFlight -= batch.Count;
         Window.CameBack();
         _keys?.Release(batch);
     }
