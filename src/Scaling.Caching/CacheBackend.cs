@@ -22,7 +22,7 @@ public sealed class CacheBackend
         return Redis(ConfigurationOptions.Parse(configuration));
     }
 
-    /// <inheritdoc cref="Redis(string)"/>
+    /// <inheritdoc cref="Redis(string)" path="/summary"/>
     /// <param name="configuration">Copied; <c>AbortOnConnectFail</c> is always off, and with the guard on the backlog policy is fail-fast.</param>
     public static CacheBackend Redis(ConfigurationOptions configuration)
     {
