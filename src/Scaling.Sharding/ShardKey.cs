@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using System.IO.Hashing;
+using System.Runtime.CompilerServices;
 using System.Text;
 using Scaling.Sharding.Internal;
 
@@ -32,12 +33,8 @@ public readonly struct ShardKey
     /// <summary>Hashes the UTF-8 form of <paramref name="value"/>.</summary>
     /// <param name="value">The text; not null.</param>
     /// <exception cref="ArgumentNullException"><paramref name="value"/> is null.</exception>
-    public static implicit operator ShardKey(string value)
-    {
-        ArgumentNullException.ThrowIfNull(value);
-        int limit = Encoding.UTF8.GetMaxByteCount(value.Length);
-        return limit <= StackLimit ? HashOnStack(value) : HashRented(value, limit);
-    }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] // a route then keeps the key in registers
+    public static implicit operator ShardKey(string value) => new(HashOf(value), value);
 
     /// <summary>Hashes the 8 bytes of <paramref name="value"/>, little-endian.</summary>
     /// <param name="value">The number.</param>
@@ -60,19 +57,27 @@ public readonly struct ShardKey
     /// <returns>Sixteen hexadecimal digits.</returns>
     public override string ToString() => Hash.ToString("x16", null);
 
-    private static ShardKey HashOnStack(string value)
+    private static ulong HashOf(string value)
+    {
+        ArgumentNullException.ThrowIfNull(value);
+        int limit = Encoding.UTF8.GetMaxByteCount(value.Length);
+        return limit <= StackLimit ? HashOnStack(value) : HashRented(value, limit);
+    }
+
+    [SkipLocalsInit]
+    private static ulong HashOnStack(string value)
     {
         Span<byte> utf8 = stackalloc byte[StackLimit];
         int length = Encoding.UTF8.GetBytes(value, utf8);
-        return new ShardKey(XxHash3.HashToUInt64(utf8[..length]), value);
+        return XxHash3.HashToUInt64(utf8[..length]);
     }
 
-    private static ShardKey HashRented(string value, int limit)
+    private static ulong HashRented(string value, int limit)
     {
         byte[] utf8 = ArrayPool<byte>.Shared.Rent(limit);
         int length = Encoding.UTF8.GetBytes(value, utf8);
         ulong hash = XxHash3.HashToUInt64(utf8.AsSpan(0, length));
         ArrayPool<byte>.Shared.Return(utf8);
-        return new ShardKey(hash, value);
+        return hash;
     }
 }
