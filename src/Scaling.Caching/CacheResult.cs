@@ -32,7 +32,8 @@ public readonly struct CacheResult<T>
     public bool Collapsed { get; }
 
     /// <summary>
-    /// The value of a <c>Cache-Status</c> header (RFC 9211), for example <c>Scaling; hit; ttl=42; detail=l1</c> or <c>Scaling; fwd=miss; stored; ttl=300</c>.
+    /// One member of a <c>Cache-Status</c> header (RFC 9211), for example <c>Scaling; hit; ttl=42; detail=l1</c> or <c>Scaling; fwd=miss; stored; ttl=300</c>.
+    /// Append it to what the header already says: the cache closest to the origin comes first.
     /// </summary>
     /// <param name="cacheName">Names this cache among those on the way: printable ASCII.</param>
     /// <exception cref="ArgumentException">The name is empty or holds anything but printable ASCII.</exception>
@@ -44,16 +45,18 @@ public readonly struct CacheResult<T>
         {
             CacheStatus.HitLocal or CacheStatus.HitDistributed => "; hit",
             CacheStatus.Stale => "; fwd=stale",
-            CacheStatus.Bypass or CacheStatus.Shed => "; fwd=bypass",
+            CacheStatus.Bypass => "; fwd=bypass",
+            CacheStatus.Shed => "",     // neither answered nor sent on
             _ => "; fwd=miss",
         });
+        bool forwarded = !hit && Status is not CacheStatus.Shed;
         bool kept = TimeToLive > TimeSpan.Zero;
-        if (!hit && kept)
+        if (forwarded && kept)
         {
             text.Append("; stored");
         }
 
-        if (!hit && Collapsed)
+        if (forwarded && Collapsed)
         {
             text.Append("; collapsed");
         }
@@ -73,7 +76,7 @@ public readonly struct CacheResult<T>
     }
 }
 
-/// <summary>A cache's name as RFC 8941 writes it: a token if it is one, else a quoted string.</summary>
+/// <summary>A cache's name as RFC 9651 (before: 8941) writes it: a token if it is one, else a quoted string.</summary>
 file static class CacheName
 {
     private static readonly SearchValues<char> TokenCharacters =

@@ -87,7 +87,7 @@ public class CacheResultTests(Servers servers)
         Assert.StartsWith("Scaling; fwd=miss; stored; collapsed; ttl=", shared.ToCacheStatus(), StringComparison.Ordinal);
     }
 
-    // RFC 9211: hit and fwd exclude each other; stored and collapsed belong to fwd; ttl may be negative
+    // RFC 9211, section 2: hit and fwd exclude each other; stored and collapsed belong to fwd; ttl may be negative. What was shed was neither
     [Theory]
     [InlineData(CacheStatus.HitLocal, 42, false, "HIT", "Scaling; hit; ttl=42; detail=l1")]
     [InlineData(CacheStatus.HitDistributed, 42.9, true, "HIT", "Scaling; hit; ttl=42; detail=l2")]
@@ -96,7 +96,7 @@ public class CacheResultTests(Servers servers)
     [InlineData(CacheStatus.Stale, -1.5, false, "STALE", "Scaling; fwd=stale; ttl=-2")]
     [InlineData(CacheStatus.Bypass, 0, false, "BYPASS", "Scaling; fwd=bypass")]
     [InlineData(CacheStatus.Bypass, 5, false, "BYPASS", "Scaling; fwd=bypass; stored; ttl=5")]
-    [InlineData(CacheStatus.Shed, 0, false, "SHED", "Scaling; fwd=bypass; detail=shed")]
+    [InlineData(CacheStatus.Shed, 0, false, "SHED", "Scaling; detail=shed")]
     public void Every_status_has_its_header_texts(CacheStatus status, double timeToLive, bool collapsed, string xCache, string cacheStatus)
     {
         var result = new CacheResult<int>(1, status, TimeSpan.Zero, Caches.Seconds(timeToLive), collapsed);
@@ -105,7 +105,7 @@ public class CacheResultTests(Servers servers)
         Assert.Equal(cacheStatus, result.ToCacheStatus());
     }
 
-    // RFC 8941: a token where it can be one, else a quoted string with \ and " escaped
+    // RFC 9651, section 3.3: a token where it can be one, else a quoted string with \ and " escaped
     [Theory]
     [InlineData("edge-1.example:80", "edge-1.example:80; hit; ttl=1; detail=l1")]
     [InlineData("my cache", "\"my cache\"; hit; ttl=1; detail=l1")]
