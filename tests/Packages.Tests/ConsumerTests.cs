@@ -35,38 +35,52 @@ public sealed class ConsumerTests(PackedPackages packed) : IAsyncLifetime
         internal sealed record User(long Id);
         """;
 
+    private const string TrimmedProgram = """
+        using System.Text.Json.Serialization;
+        using Microsoft.Extensions.DependencyInjection;
+        using Scaling.Caching;
+
+        await using ServiceProvider services = new ServiceCollection().AddCacheAside().AddJson(Json.Default).Services.BuildServiceProvider();
+        CacheAside cache = services.GetRequiredService<CacheAside>();
+        await cache.SetAsync("user:42", new User { Name = "Ada" });       // can change, so it is kept as JSON
+        CacheResult<User> read = await cache.GetOrLoadAsync<User>("user:42", _ => throw new InvalidOperationException("not asked"));
+        Console.WriteLine($"{read.Value.Name} {read.Status}");
+
+        internal sealed class User
+        {
+            public string Name { get; set; } = "";
+        }
+
+        [JsonSerializable(typeof(User))]
+        internal sealed partial class Json : JsonSerializerContext;
+        """;
+
     private readonly string folder = Directory.CreateTempSubdirectory("scaling-consumer-").FullName;
 
     [Fact]
     public async Task A_new_project_adds_every_package_compiles_and_runs()
     {
         CancellationToken cancellationToken = TestContext.Current.CancellationToken;
-        await WriteAsync("Consumer.csproj", """
-            <Project Sdk="Microsoft.NET.Sdk">
-              <PropertyGroup>
-                <TargetFramework>net10.0</TargetFramework>
-                <OutputType>Exe</OutputType>
-                <Nullable>enable</Nullable>
-                <ImplicitUsings>enable</ImplicitUsings>
-                <TreatWarningsAsErrors>true</TreatWarningsAsErrors>
-              </PropertyGroup>
-            </Project>
-            """);
-        // Empty ones of its own, so that nothing above this folder takes part; one source more, beside those of the machine.
-        await WriteAsync("Directory.Build.props", "<Project />");
-        await WriteAsync("Directory.Build.targets", "<Project />");
-        await WriteAsync("Directory.Packages.props", "<Project />");
-        await WriteAsync("nuget.config", $"""<configuration><packageSources><add key="packed" value="{packed.Folder}" /></packageSources></configuration>""");
-        await WriteAsync("Program.cs", Program);
-
-        foreach (string package in Repository.Packages)
-        {
-            await Command.RunAsync(folder, ["dotnet", "add", "package", package, "--version", packed.Version], cancellationToken);
-        }
+        await NewProjectAsync("<TreatWarningsAsErrors>true</TreatWarningsAsErrors>", Program, Repository.Packages, cancellationToken);
 
         string output = await Command.RunAsync(folder, ["dotnet", "run"], cancellationToken);
 
         Assert.Equal(["batching 3", "queue Ada 1000000", "caching Ada MISS", "pagination True", "resilience 42", "sharding pg-0"], output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+    }
+
+    // native where this machine has what links a program, else trimmed: the same analysis of what reflection needs
+    [Fact]
+    public async Task A_native_or_trimmed_program_caches_with_a_source_generated_context_and_no_warning_of_ours()
+    {
+        CancellationToken cancellationToken = TestContext.Current.CancellationToken;
+        await NewProjectAsync("<TrimmerSingleWarn>false</TrimmerSingleWarn>", TrimmedProgram, ["Scaling.Caching"], cancellationToken);
+        string[] kind = await CanLinkAsync(cancellationToken) ? ["-p:PublishAot=true"] : ["-p:PublishTrimmed=true", "-p:SelfContained=true"];
+
+        string published = await Command.RunAsync(folder, ["dotnet", "publish", "--use-current-runtime", "--output", "published", .. kind], cancellationToken);
+        string output = await Command.RunAsync(folder, [Path.Combine(folder, "published", "Consumer")], cancellationToken);
+
+        Assert.Equal("Ada HitLocal", output.Trim());
+        Assert.DoesNotContain(published.Split('\n'), line => line.Contains("warning", StringComparison.Ordinal) && line.Contains("Scaling.", StringComparison.Ordinal));
     }
 
     public ValueTask InitializeAsync() => ValueTask.CompletedTask;
@@ -90,6 +104,38 @@ public sealed class ConsumerTests(PackedPackages packed) : IAsyncLifetime
         }
 
         Directory.Delete(folder, recursive: true);
+    }
+
+    private async Task NewProjectAsync(string property, string program, string[] packages, CancellationToken cancellationToken)
+    {
+        await WriteAsync("Consumer.csproj", $"""
+            <Project Sdk="Microsoft.NET.Sdk">
+              <PropertyGroup>
+                <TargetFramework>net10.0</TargetFramework>
+                <OutputType>Exe</OutputType>
+                <Nullable>enable</Nullable>
+                <ImplicitUsings>enable</ImplicitUsings>
+                {property}
+              </PropertyGroup>
+            </Project>
+            """);
+        // Empty ones of its own, so that nothing above this folder takes part; one source more, beside those of the machine.
+        await WriteAsync("Directory.Build.props", "<Project />");
+        await WriteAsync("Directory.Build.targets", "<Project />");
+        await WriteAsync("Directory.Packages.props", "<Project />");
+        await WriteAsync("nuget.config", $"""<configuration><packageSources><add key="packed" value="{packed.Folder}" /></packageSources></configuration>""");
+        await WriteAsync("Program.cs", program);
+        foreach (string package in packages)
+        {
+            await Command.RunAsync(folder, ["dotnet", "add", "package", package, "--version", packed.Version], cancellationToken);
+        }
+    }
+
+    private async Task<bool> CanLinkAsync(CancellationToken cancellationToken)
+    {
+        await WriteAsync("link.c", "int main(void) { return 0; }");
+        (int exitCode, _) = await Command.TryRunAsync(folder, ["sh", "-c", "$(command -v clang || command -v gcc) link.c -o linked"], cancellationToken);
+        return exitCode == 0;
     }
 
     private Task WriteAsync(string name, string text) => File.WriteAllTextAsync(Path.Combine(folder, name), text);

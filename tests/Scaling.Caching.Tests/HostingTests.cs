@@ -97,6 +97,10 @@ public sealed partial class HostingTests(Servers servers)
             using IHost host = builder.Build();
             Exception refused = await Assert.ThrowsAnyAsync<Exception>(() => host.StartAsync());
             Assert.Contains(name, refused.Message, StringComparison.Ordinal);
+
+            // by the validation itself: the host would also make the cache at its start, and fail then
+            refused = Assert.ThrowsAny<Exception>(host.Services.GetRequiredService<Microsoft.Extensions.Options.IStartupValidator>().Validate);
+            Assert.Contains(name, refused.Message, StringComparison.Ordinal);
         }
     }
 
