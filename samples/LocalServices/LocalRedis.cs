@@ -48,6 +48,31 @@ public sealed class LocalRedis : IAsyncDisposable
         }
     }
 
+    /// <summary>Starts a second server that follows this one, and waits until it has what this one has. It dies with its own disposal.</summary>
+    /// <exception cref="MissingServerException">Redis is not installed.</exception>
+    public async Task<LocalRedis> StartReplicaAsync(CancellationToken cancellationToken = default)
+    {
+        LocalRedis replica = await StartAsync(_options, cancellationToken);
+        try
+        {
+            await replica.CommandAsync(["REPLICAOF", "127.0.0.1", $"{Port}"], cancellationToken);
+            await Ready.WaitAsync(
+                $"Replica on port {replica.Port}",
+                replica._process,
+                async token => (await replica.CommandAsync(["INFO", "replication"], token)).Contains("master_link_status:up", StringComparison.Ordinal),
+                cancellationToken);
+            return replica;
+        }
+        catch
+        {
+            await replica.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Makes a replica a primary, as an operator or Sentinel does when the primary has died.</summary>
+    public Task PromoteAsync(CancellationToken cancellationToken = default) => CommandAsync(["REPLICAOF", "NO", "ONE"], cancellationToken);
+
     /// <summary>Stops the server in its tracks: connections stay open, nothing answers.</summary>
     public void Pause() => _process.Pause();
 

@@ -30,6 +30,19 @@ public class LocalRedisTests
     }
 
     [Fact]
+    public async Task A_replica_has_what_its_primary_had_and_takes_over_when_it_is_promoted()
+    {
+        await using LocalRedis primary = await LocalRedis.StartAsync();
+        await primary.CommandAsync(["SET", "k", "v"]);
+        await using LocalRedis replica = await primary.StartReplicaAsync();
+        Assert.StartsWith("v", await replica.CommandAsync(["GET", "k"]), StringComparison.Ordinal);
+        Assert.Contains("READONLY", await replica.CommandAsync(["SET", "k", "w"]), StringComparison.Ordinal);
+        await primary.KillAsync();
+        await replica.PromoteAsync();
+        Assert.StartsWith("OK", await replica.CommandAsync(["SET", "k", "w"]), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_cluster_spreads_keys_over_all_nodes_and_serves_again_after_a_kill()
     {
         await using LocalRedisCluster cluster = await LocalRedisCluster.StartAsync();
