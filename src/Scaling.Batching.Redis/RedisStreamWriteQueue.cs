@@ -10,7 +10,8 @@ namespace Scaling.Batching.Redis;
 /// <typeparam name="T">What is written.</typeparam>
 /// <remarks>
 /// <para>As durable as that Redis: with <c>appendonly yes</c> and <c>appendfsync always</c> what was acknowledged survives its crash. A
-/// failover may lose what had not been replicated yet.</para>
+/// failover loses what had not been replicated yet; repeat it under its id if you still have it. With <c>min-replicas-to-write</c> Redis
+/// refuses while it has no replica, and nothing is added.</para>
 /// <para>Entries are delivered at least once; with <see cref="QueuedWrite{T}.Id"/> under a unique index their effect is exactly once.
 /// All entries of a queue live in one stream, on a Redis Cluster in one slot: more queues spread over more nodes. Order is roughly, not
 /// strictly, that of the entries.</para>

@@ -13,8 +13,8 @@ public sealed class RedisStreamWriteQueueOptions
     public int MaxLength { get; set; } = 1_000_000;
 
     /// <summary>
-    /// The most entries one drain holds at a time: twice the size of a batch keeps one being written while the next gathers.
-    /// Default 2,000. While what it holds cannot be written, it takes no more.
+    /// The most entries one drain holds at a time; it fetches more when half of them are written. Default 2,000. While what it holds
+    /// cannot be written, it takes no more. Higher is somewhat faster, and Redis serves nobody else while it hands out so many.
     /// </summary>
     public int MaxInFlight { get; set; } = 2_000;
 
