@@ -2,7 +2,10 @@ using Npgsql;
 
 namespace Scaling.Sharding.Tests;
 
-/// <summary>What an application does to sharded users: each statement first asks whether the slot is here, because a statement that touches no row is not refused.</summary>
+/// <summary>
+/// What an application does to sharded users. An INSERT trusts the fence; every other statement first asks whether the slot is here, because one that
+/// touches no row is not refused.
+/// </summary>
 internal static class Traffic
 {
     /// <summary>A router that learns of moves by being refused, and by looking for a newer map.</summary>
@@ -15,13 +18,14 @@ internal static class Traffic
         async (source, token) =>
         {
             await using NpgsqlConnection connection = await source.OpenConnectionAsync(token);
-            await using NpgsqlBatch batch = Batch(connection, slot, isNew
-                ? "insert into users (id, name, slot) values ($1, 'new', $2)"
-                : "update users set version = version + 1 where id = $1 and slot = $2");
-            batch.BatchCommands[1].Parameters.Add(new() { Value = id });
-            batch.BatchCommands[1].Parameters.Add(new() { Value = slot });
+            await using NpgsqlBatch batch = isNew
+                ? new NpgsqlBatch(connection) { BatchCommands = { new NpgsqlBatchCommand("insert into users (id, name, slot) values ($1, 'new', $2)") } }
+                : Batch(connection, slot, "update users set version = version + 1 where id = $1 and slot = $2");
+            NpgsqlBatchCommand write = batch.BatchCommands[^1];
+            write.Parameters.Add(new() { Value = id });
+            write.Parameters.Add(new() { Value = slot });
             await batch.ExecuteNonQueryAsync(token);
-            return (int)batch.BatchCommands[1].RecordsAffected;
+            return (int)write.RecordsAffected;
         });
 
     /// <returns>The version of a user, or null when there is none.</returns>
