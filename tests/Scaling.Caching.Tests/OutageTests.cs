@@ -82,6 +82,24 @@ public sealed class OutageTests(Servers servers) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_Redis_that_is_full_still_serves_what_it_has()
+    {
+        await using LocalRedis redis = await LocalRedis.StartAsync();
+        await using CacheAside cache = Node(CacheBackend.Redis(redis.ConnectionString));
+        await Until.LinkedAsync(cache);
+        var source = new Source();
+        await StoreAsync(cache, redis, source, "k");
+        await redis.CommandAsync(["CONFIG", "SET", "maxmemory", "1"]);
+
+        CacheResult<string> hit = await cache.GetOrLoadAsync("k", source.LoadAsync, Caches.PastMemory);
+        CacheResult<string> other = await cache.GetOrLoadAsync("other", source.LoadAsync);
+
+        Assert.Equal((CacheStatus.HitDistributed, "v1"), (hit.Status, hit.Value));
+        Assert.Equal((CacheStatus.Bypass, "v1"), (other.Status, other.Value));
+        Assert.Equal(GuardState.Closed, cache.Remote!.State);
+    }
+
+    [Fact]
     public async Task No_user_request_is_the_probe()
     {
         await using CacheAside cache = await ImpatientAsync();

@@ -38,7 +38,7 @@ internal sealed class DistributedStore(IDistributedCache cache, CacheAsideOption
 
     public Task<int> ListenAsync(bool prove) => Task.FromResult(1);
 
-    public Task<StoredBytes> FetchAsync(string key) => cache is IBufferDistributedCache buffered
+    public Task<StoredBytes> FetchAsync(string key, byte[]? lease = null) => cache is IBufferDistributedCache buffered
         ? FetchBufferedAsync(buffered, key)
         : BoundedAsync(async token => new StoredBytes(await cache.GetAsync(EntryKey(key), token).ConfigureAwait(false), TimeToLive: null));
 

@@ -52,7 +52,9 @@ internal interface IStore : IAsyncDisposable
     Task<int> ListenAsync(bool prove);
 
     /// <summary>The bytes at the key, none if there are none.</summary>
-    Task<StoredBytes> FetchAsync(string key);
+    /// <param name="key">The key.</param>
+    /// <param name="lease">Put where nothing is, and then returned, if that takes no further round trip; a store may ignore it.</param>
+    Task<StoredBytes> FetchAsync(string key, byte[]? lease = null);
 
     /// <summary>Puts a lease where nothing is (or over what is there), and returns what is at the key now.</summary>
     Task<StoredBytes> LeaseAsync(string key, byte[] lease, bool replace);

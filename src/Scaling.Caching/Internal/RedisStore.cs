@@ -7,8 +7,10 @@ namespace Scaling.Caching.Internal;
 internal sealed class RedisStore : IStore
 {
     private static readonly string[] NotAnswers = ["LOADING", "CLUSTERDOWN", "MASTERDOWN", "READONLY", "MISCONF", "MOVED", "ASK", "TRYAGAIN"];
+    private static readonly Task<bool> NotLeased = Task.FromResult(false);
 
     private readonly string _prefix;
+    private readonly TimeSpan _leaseTime;
     private readonly RedisValue _leaseLife;
     private readonly RedisValue _voidLife;
     private readonly RedisValue _tagLife = (long)StoreLives.Tag.TotalMilliseconds;
@@ -28,7 +30,8 @@ internal sealed class RedisStore : IStore
         }
 
         _prefix = options.KeyPrefix;
-        _leaseLife = (long)StoreLives.Lease(options).TotalMilliseconds;
+        _leaseTime = StoreLives.Lease(options);
+        _leaseLife = (long)_leaseTime.TotalMilliseconds;
         _voidLife = (long)StoreLives.Void(options).TotalMilliseconds;
         _topology = new RedisTopology(string.Join(',', configuration.EndPoints.Select(RedisTopology.NameOf)));
         _connection = new RedisConnection(configuration, _topology) { Failed = OnFailed };
@@ -73,25 +76,35 @@ internal sealed class RedisStore : IStore
         return await _bus.ListenAsync(database.Multiplexer, prove).ConfigureAwait(false);
     }
 
-    public async Task<StoredBytes> FetchAsync(string key)
+    public async Task<StoredBytes> FetchAsync(string key, byte[]? lease = null)
     {
         IDatabase database = await _connection.DatabaseAsync().ConfigureAwait(false);
         RedisKey entry = EntryKey(key);
 
-        // the time first: should the entry be replaced in between, the new value gets the old one's shorter life, never the reverse
+        // the time first: should the entry be replaced in between, the new value gets the old one's shorter life, never the reverse.
+        // The lease at the same time, without looking: a hit pays a command that does nothing, a miss saves a round trip
         Task<TimeSpan?> life = database.KeyTimeToLiveAsync(entry);
         Task<Lease<byte>?> bytes = database.StringGetLeaseAsync(entry);
+        Task<bool> leased = lease is null ? NotLeased : database.StringSetAsync(entry, lease, _leaseTime, when: When.NotExists);
         try
         {
-            await Task.WhenAll(life, bytes).ConfigureAwait(false);
+            await Task.WhenAll(life, bytes, leased).ConfigureAwait(false);
         }
         catch (RedisServerException exception) when (exception.Message.StartsWith("WRONGTYPE", StringComparison.Ordinal))
         {
             return default;
         }
+        catch (RedisServerException) when (bytes is { IsCompletedSuccessfully: true, Result: not null } && life.IsCompletedSuccessfully)
+        {
+            // a Redis that is full takes no lease, but it has the value
+        }
 
-        Lease<byte>? found = await bytes.ConfigureAwait(false);
-        return found is null ? default : new StoredBytes(found.Memory, await life.ConfigureAwait(false) ?? TimeSpan.Zero, found);
+        if (await bytes.ConfigureAwait(false) is { } found)
+        {
+            return new StoredBytes(found.Memory, await life.ConfigureAwait(false) ?? TimeSpan.Zero, found);
+        }
+
+        return await leased.ConfigureAwait(false) ? new StoredBytes(lease, TimeToLive: null) : default;
     }
 
     public async Task<StoredBytes> LeaseAsync(string key, byte[] lease, bool replace)

@@ -24,8 +24,9 @@ internal sealed partial class RemoteTier
         async Task ReadGroupAsync(Guard guard, int[] group)
         {
             ValueTask<CallResult<StoredBytes[]>> fetching = guard.RunAsync(
-                (_store, Keys: Array.ConvertAll(group, i => keys[i])),
-                static call => Task.WhenAll(Array.ConvertAll(call.Keys, call._store.FetchAsync)));
+                (_store, Keys: Array.ConvertAll(group, i => keys[i]), lease),
+                static call => Task.WhenAll(Array.ConvertAll(
+                    call.Keys, key => call._store.FetchAsync(key, call.lease ? Envelope.Lease(Envelope.NewStamp()) : null))));
             var stamps = new CallResult<Stamps>[group.Length];
             for (int i = 0; i < group.Length; i++)
             {

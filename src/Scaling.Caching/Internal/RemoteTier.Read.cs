@@ -17,7 +17,8 @@ internal sealed partial class RemoteTier
     private async ValueTask<CallResult<RemoteRead>> ReadCoreAsync(string key, string[] tags, bool lease, long start)
     {
         Guard guard = GuardOf(Debt.Key(key));
-        ValueTask<CallResult<StoredBytes>> fetching = guard.RunAsync((_store, key), static call => call._store.FetchAsync(call.key));
+        ValueTask<CallResult<StoredBytes>> fetching = guard.RunAsync(
+            (_store, key, lease), static call => call._store.FetchAsync(call.key, call.lease ? Envelope.Lease(Envelope.NewStamp()) : null));
         CallResult<Stamps> stamps = await StampsAsync(key, tags, start).ConfigureAwait(false);
         CallResult<StoredBytes> fetched = await fetching.ConfigureAwait(false);
         CallResult<RemoteRead> read = await JudgeAsync(fetched, stamps, start).ConfigureAwait(false);
