@@ -24,12 +24,17 @@ internal sealed class CachingGuardMacro : IMacro
         Console.WriteLine("\n| The guard, best of 200 rounds | ns | bytes |\n|---|--:|--:|");
         var guard = new Guard("node", new CacheGuardOptions(), TimeProvider.System, static _ => false);
         guard.TryClose(guard.Losses);
+        ResiliencePipeline breaker = new ResiliencePipelineBuilder().AddCircuitBreaker(new CircuitBreakerStrategyOptions()).Build();
+        ResiliencePipeline both = new ResiliencePipelineBuilder().AddCircuitBreaker(new CircuitBreakerStrategyOptions()).AddTimeout(TimeSpan.FromMilliseconds(250)).Build();
         Task<string?> done = Task.FromResult<string?>("v");
         await PrintAsync(
             ("a call that answers at once, bare", async () => await done),
             ("a call that answers at once, **guard closed**", async () => (await guard.RunAsync(done, static done => done)).Value),
+            ("a call that answers at once, Polly's circuit breaker closed", () => breaker.ExecuteAsync(static async (done, _) => await done, done)),
             ("a call that answers later, bare", async () => await LaterAsync()),
-            ("a call that answers later, **guard closed**", async () => (await guard.RunAsync(0, static _ => LaterAsync())).Value));
+            ("a call that answers later, **guard closed**", async () => (await guard.RunAsync(0, static _ => LaterAsync())).Value),
+            ("a call that answers later, Polly's circuit breaker closed", () => breaker.ExecuteAsync(static async _ => await LaterAsync())),
+            ("a call that answers later, Polly's timeout and circuit breaker closed", () => both.ExecuteAsync(static async _ => await LaterAsync())));
 
         await using LocalRedis redis = await LocalRedis.StartAsync();
         await using var peers = new CachingPeers(redis.ConnectionString);

@@ -1,7 +1,34 @@
+using LocalServices;
 namespace Scaling.Caching.Tests;
 
 public class CacheAsideTests(Servers servers)
 {
+    [Fact]
+    public async Task A_miss_takes_its_lease_in_the_trip_that_finds_nothing_and_a_hit_takes_none()
+    {
+        await using LocalRedis redis = await LocalRedis.StartAsync();
+        await using CacheAside cache = Outage.Node(CacheBackend.Redis(redis.ConnectionString), configure: o => o.Guard.Timeout = Until.Patience / 2);
+        await Until.LinkedAsync(cache);
+        var source = new Source();
+        await Outage.StoreAsync(cache, redis, source, "first");        // the scripts are loaded, the stamps known
+        int scripts = await ScriptsAsync();
+
+        await Outage.StoreAsync(cache, redis, source, "k");
+        Assert.Equal(scripts + 1, await ScriptsAsync());        // the write
+        string stored = await redis.CommandAsync(["GET", "n:v:k"]);
+        for (int i = 0; i < 3; i++)
+        {
+            Assert.Equal(CacheStatus.HitDistributed, (await cache.GetOrLoadAsync("k", source.LoadAsync, Caches.PastMemory)).Status);
+        }
+
+        Assert.Equal(stored, await redis.CommandAsync(["GET", "n:v:k"]));
+        Assert.Equal(scripts + 1, await ScriptsAsync());
+
+        async Task<int> ScriptsAsync() => (await redis.CommandAsync(["INFO", "commandstats"])).Split('\n')
+            .Where(line => line.StartsWith("cmdstat_eval", StringComparison.Ordinal))
+            .Sum(line => int.Parse(line.Split("calls=")[1].Split(',')[0], System.Globalization.CultureInfo.InvariantCulture));
+    }
+
     [Fact]
     public async Task A_value_is_loaded_once_then_hit_in_memory_and_on_another_node_in_Redis()
     {
