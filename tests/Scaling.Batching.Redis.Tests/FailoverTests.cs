@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using LocalServices;
 using Scaling.Batching.Tests;
 using StackExchange.Redis;
@@ -5,7 +6,7 @@ using StackExchange.Redis;
 namespace Scaling.Batching.Redis.Tests;
 
 /// <summary>A replica takes over from a Redis that has died. Replication is asynchronous, and that is the limit of what is promised.</summary>
-public sealed class FailoverTests(PostgresServer postgres)
+public sealed class FailoverTests(RedisServer redis, PostgresServer postgres)
 {
     [Fact]
     public async Task What_the_replica_had_is_written_once_and_what_it_had_not_can_be_repeated()
@@ -41,6 +42,36 @@ public sealed class FailoverTests(PostgresServer postgres)
 
         Task EnqueueAsync(int first, int count) =>
             Task.WhenAll(Enumerable.Range(first, count).Select(i => queue.EnqueueAsync(new(i, "x"), ids[i])));
+    }
+
+    [Fact]
+    public async Task An_entry_that_was_given_the_number_of_a_lost_one_is_not_removed_with_it()
+    {
+        // A replica whose clock is behind takes over while entries that it never had are being written: it may give out their numbers again.
+        string name = $"failover-{Guid.NewGuid():N}", key = $"{{{name}}}";
+        IDatabase commands = redis.Connection.GetDatabase();
+        using RedisStreamWriteQueue<Job> queue = Jobs.Queue(redis.Connection, CrashTests.Impatient, name);
+        var written = new ConcurrentQueue<(Guid Id, int Number)>();
+        var gate = new TaskCompletionSource();
+        using var end = new CancellationTokenSource();
+        Task draining = queue.DrainAsync(
+            async (write, _) =>
+            {
+                written.Enqueue((write.Id, write.Item.Number));
+                await gate.Task;
+            },
+            end.Token);
+        Guid lost = await queue.EnqueueAsync(new(1, "lost"));
+        await Eventually.HoldsAsync(() => !written.IsEmpty, "the first delivery");
+        string number = Assert.Single(await commands.StreamRangeAsync(key)).Id!;
+        var other = Guid.NewGuid();
+        await commands.KeyDeleteAsync(key);
+        await commands.StreamAddAsync(key, [new("id", other.ToString()), new("item", """{"Number":2,"Text":"x"}""")], number);
+        gate.SetResult();
+        await queue.IsEmptyAsync();
+        await end.CancelAsync();
+        await draining.WithinDeadline();
+        Assert.Equal([(lost, 1), (other, 2)], written);
     }
 
     [Fact]

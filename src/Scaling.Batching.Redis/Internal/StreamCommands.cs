@@ -79,11 +79,11 @@ internal sealed class StreamCommands(IDatabase redis, string name)
     {
         foreach (Delivery[] some in entries.Chunk(ArgumentsPerCommand))
         {
-            await redis.ScriptEvaluateAsync(StreamScripts.Remove, _keys, [Group, .. some.Select(entry => (RedisValue)entry.Entry)]).ConfigureAwait(false);
+            await redis.ScriptEvaluateAsync(StreamScripts.Remove, _keys, [Group, .. some.SelectMany(entry => (RedisValue[])[entry.Entry, entry.Id ?? ""])]).ConfigureAwait(false);
         }
     }
 
-    public Task BuryAsync(Delivery entry, string error) => redis.ScriptEvaluateAsync(StreamScripts.Bury, _keys, [Group, entry.Entry, error]);
+    public Task BuryAsync(Delivery entry, string error) => redis.ScriptEvaluateAsync(StreamScripts.Bury, _keys, [Group, entry.Entry, entry.Id ?? "", error]);
 
     public async Task<int> ReviveAsync(int count) => (int)await redis.ScriptEvaluateAsync(StreamScripts.Revive, _keys, [count]).ConfigureAwait(false);
 

@@ -14,19 +14,40 @@ internal static class StreamScripts
         return length + 1
         """;
 
-    /// <summary>Arguments: group, entries. An entry acknowledged but not deleted would take room for ever.</summary>
-    public const string Remove = """
-        redis.call('XACK', KEYS[1], unpack(ARGV))
-        return redis.call('XDEL', KEYS[1], unpack(ARGV, 2))
+    /// <summary>The fields of an entry, if it is the one with that id (an entry made by somebody else may have none).</summary>
+    private const string Find = """
+        local function find(number, id)
+            local entry = redis.call('XRANGE', KEYS[1], number, number)[1]
+            if not entry then return nil end
+            local found = ''
+            for i = 1, #entry[2], 2 do
+                if entry[2][i] == 'id' then found = entry[2][i + 1] break end
+            end
+            return found == id and entry[2] or nil
+        end
+
         """;
 
-    /// <summary>Arguments: group, entry, error. Whoever finds the entry gone has been overtaken by another holder, and buries nothing.</summary>
-    public const string Bury = """
-        local entry = redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[2])[1]
-        if not entry then return 0 end
-        local fields = entry[2]
+    /// <summary>
+    /// Arguments: group, then entry and id in turn. An entry acknowledged but not deleted would take room for ever. After a failover the
+    /// number of an entry that was lost may have been given to another one, which the id tells apart.
+    /// </summary>
+    public const string Remove = Find + """
+        local entries = {}
+        for i = 2, #ARGV, 2 do
+            if find(ARGV[i], ARGV[i + 1]) then table.insert(entries, ARGV[i]) end
+        end
+        if #entries == 0 then return 0 end
+        redis.call('XACK', KEYS[1], ARGV[1], unpack(entries))
+        return redis.call('XDEL', KEYS[1], unpack(entries))
+        """;
+
+    /// <summary>Arguments: group, entry, id, error. Whoever finds the entry gone has been overtaken by another holder, and buries nothing.</summary>
+    public const string Bury = Find + """
+        local fields = find(ARGV[2], ARGV[3])
+        if not fields then return 0 end
         table.insert(fields, 'error')
-        table.insert(fields, ARGV[3])
+        table.insert(fields, ARGV[4])
         redis.call('XADD', KEYS[2], '*', 'entry', ARGV[2], unpack(fields))
         redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
         return redis.call('XDEL', KEYS[1], ARGV[2])
