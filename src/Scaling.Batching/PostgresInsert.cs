@@ -68,7 +68,8 @@ public sealed class PostgresInsert<T>
 
     /// <summary>
     /// How many rows one statement may have before binary COPY is used instead. Default 2,000, about where COPY becomes faster.
-    /// COPY is never used with a conflict clause, with <see cref="Returning{TResult}"/>, or for a type that only a cast can write.
+    /// COPY is never used with a conflict clause or with <see cref="Returning{TResult}"/>, and not where it is not allowed: for a type that
+    /// only a cast can write, for a view, under row security. Rules of a table do not see it: set <see cref="int.MaxValue"/> if yours has any.
     /// </summary>
     /// <param name="rows">The number of rows; <see cref="int.MaxValue"/> for never.</param>
     /// <returns>This.</returns>

@@ -41,6 +41,23 @@ public class PostgresInsertTests(PostgresServer postgres)
         Assert.Equal(3L, await postgres.ReadAsync<long>($"select count(*) from {table}"));
     }
 
+    [Theory]
+    [InlineData("create view {0}_v as select * from {0}", "_v")]
+    [InlineData("create role writer{0}; grant select, insert on {0} to writer{0}; alter table {0} enable row level security; create policy all_rows on {0} using (true)", "")]
+    public async Task Where_copy_is_not_allowed_unnest_writes_however_many_rows(string setUp, string suffix)
+    {
+        string table = await postgres.TableAsync("id int, text text");
+        await postgres.ExecuteAsync(string.Format(null, setUp, table));
+        await using NpgsqlDataSource source = NpgsqlDataSource.Create(postgres.ConnectionString + (suffix.Length == 0 ? $";Options=-c role=writer{table}" : ""));
+        PostgresInsert<Row> insert = Insert(table + suffix).CopyAbove(10);
+        for (int round = 0; round < 2; round++)
+        {
+            await insert.ExecuteAsync(source, [.. Enumerable.Range(0, 100).Select(i => new Row(i, "x"))]);
+        }
+
+        Assert.Equal(200L, await postgres.ReadAsync<long>($"select count(*) from {table}"));
+    }
+
     [Fact]
     public async Task Text_too_long_is_an_error_and_never_cut()
     {

@@ -30,6 +30,13 @@ internal static class CopyInsert
         }
     }
 
+    /// <summary>
+    /// COPY has refused before anything was written, and an INSERT may do: a type that only the server's cast can make of the value, such
+    /// as an enum of text; a table under row security; a view.
+    /// </summary>
+    public static bool CannotWriteThis(Exception error) =>
+        error is InvalidCastException or NotSupportedException or PostgresException { SqlState: PostgresErrorCodes.FeatureNotSupported or PostgresErrorCodes.WrongObjectType };
+
     private static async Task WriteRowsAsync<T>(
         NpgsqlBinaryImporter importer, InsertShape<T> shape, IReadOnlyList<string> types, IReadOnlyList<T> items, CancellationToken cancellationToken)
     {

@@ -28,9 +28,9 @@ internal sealed class InsertExecutor<T>(InsertShape<T> shape)
                 await CopyInsert.RunAsync(connection, shape, statements, items, cancellationToken).ConfigureAwait(false);
                 return;
             }
-            catch (Exception error) when (error is InvalidCastException or NotSupportedException)
+            catch (Exception error) when (CopyInsert.CannotWriteThis(error))
             {
-                _copyCannotWriteThis = true; // a type that only the server's cast can make of this value, such as an enum of text
+                _copyCannotWriteThis = true;
             }
         }
 
