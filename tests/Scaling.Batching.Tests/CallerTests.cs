@@ -187,6 +187,22 @@ public class CallerTests
     }
 
     [Fact]
+    public async Task An_error_that_many_callers_share_does_not_grow_with_each_of_them()
+    {
+        var store = new HeldStore<int>();
+        await using var batcher = new WriteBatcher<int, int>(store.WriteAsync);
+        Task<int> first = batcher.WriteAsync(-1).AsTask();
+        HeldStore<int>.Call call = await store.NextAsync();
+        Task<Exception?>[] callers = [.. Enumerable.Range(0, 500).Select(i => batcher.WriteAsync(i).AsTask().ErrorAsync())];
+        call.Commit();
+        await first.WithinDeadline();
+        var error = new IOException("gone");
+        (await store.NextAsync()).Fail(error);
+        Assert.All(await Task.WhenAll(callers).WithinDeadline(), seen => Assert.Same(error, seen));
+        Assert.InRange(error.StackTrace!.Split('\n').Length, 1, 100);
+    }
+
+    [Fact]
     public async Task An_outcome_that_is_taken_before_the_continuation_has_run_costs_no_later_write_its_own()
     {
         var store = new HeldStore<int>();

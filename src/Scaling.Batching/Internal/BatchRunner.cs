@@ -1,3 +1,5 @@
+using System.Runtime.ExceptionServices;
+
 namespace Scaling.Batching.Internal;
 
 /// <summary>Writes a batch, finds the rows that cannot be written, and gives every write its outcome.</summary>
@@ -120,10 +122,11 @@ internal sealed class BatchRunner<TItem, TResult>(
         // A write may be in its next life as soon as it is settled: it is not touched again.
         int gone = 0, settled = 0;
         var relay = new Relay<TItem, TResult>(writes);
+        ExceptionDispatchInfo? thrown = error is null ? null : ExceptionDispatchInfo.Capture(error);
         for (int i = 0; i < writes.Length; i++)
         {
             bool wasGone;
-            if (error is null ? writes[i].TrySucceed(results![i], relay, out wasGone) : writes[i].TryFail(error, relay, out wasGone))
+            if (thrown is null ? writes[i].TrySucceed(results![i], relay, out wasGone) : writes[i].TryFail(thrown, relay, out wasGone))
             {
                 settled++;
                 gone += wasGone ? 1 : 0;

@@ -27,7 +27,7 @@ internal sealed partial class PendingWrite<TItem, TResult> : Message, IValueTask
 
     private int _state;
     private TResult? _result;
-    private Exception? _error;
+    private ExceptionDispatchInfo? _error;
     private BatchEngine<TItem, TResult>? _engine;
     private Batch<TItem, TResult>? _batch;
     private CancellationTokenRegistration _registration;
@@ -95,10 +95,10 @@ internal sealed partial class PendingWrite<TItem, TResult> : Message, IValueTask
     }
 
     /// <summary>Sets the error. False: somebody else has settled the write already.</summary>
-    /// <param name="error">The error.</param>
+    /// <param name="error">The error, captured once for all: thrown from there it does not grow with every caller.</param>
     /// <param name="relay">Takes a caller over who waits.</param>
     /// <param name="wasGone">Whether the caller had cancelled meanwhile.</param>
-    public bool TryFail(Exception error, Relay<TItem, TResult> relay, out bool wasGone)
+    public bool TryFail(ExceptionDispatchInfo error, Relay<TItem, TResult> relay, out bool wasGone)
     {
         bool settles = TrySettle(KeptByToken(), out int before);
         wasGone = settles && (before & Phase) == Gone;
@@ -155,24 +155,20 @@ internal sealed partial class PendingWrite<TItem, TResult> : Message, IValueTask
             throw new InvalidOperationException("The outcome of the write is not known yet. Await the task.");
         }
 
-        (TResult? result, Exception? error) = (_result, _error);
+        (TResult? result, ExceptionDispatchInfo? error) = (_result, _error);
         if ((state & (Phase | Kept)) == Settled && _continuation is null)
         {
             StartNextLife(state);
         }
 
-        if (error is not null)
-        {
-            ExceptionDispatchInfo.Throw(error);
-        }
-
+        error?.Throw();
         return result!;
     }
 
     public ValueTaskSourceStatus GetStatus(short token) =>
         (StateFor(token) & Completed) == 0 ? ValueTaskSourceStatus.Pending
         : _error is null ? ValueTaskSourceStatus.Succeeded
-        : _error is OperationCanceledException ? ValueTaskSourceStatus.Canceled
+        : _error.SourceException is OperationCanceledException ? ValueTaskSourceStatus.Canceled
         : ValueTaskSourceStatus.Faulted;
 
     void IValueTaskSource.GetResult(short token) => GetResult(token);
@@ -229,7 +225,7 @@ internal sealed partial class PendingWrite<TItem, TResult> : Message, IValueTask
     }
 
     /// <summary>Lets the outcome be read. True: a caller waits for it, and the one who completes must see to it that the caller runs.</summary>
-    private bool Complete(Exception error)
+    private bool Complete(ExceptionDispatchInfo error)
     {
         _error = error;
         return (Interlocked.Or(ref _state, Completed) & Awaited) != 0;
@@ -237,7 +233,7 @@ internal sealed partial class PendingWrite<TItem, TResult> : Message, IValueTask
 
     private void CompleteAlone(Exception error)
     {
-        if (Complete(error))
+        if (Complete(ExceptionDispatchInfo.Capture(error)))
         {
             ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
         }
