@@ -28,13 +28,13 @@ internal sealed class ResiliencePlots : IMacro
         Console.WriteLine("| service times | overload | guard | goodput | p99 of admitted | p99 / unloaded |\n|---|--:|---|--:|--:|--:|");
         foreach (bool exponential in (bool[])[false, true])
         {
-            using var unloaded = new LoadRun(Guard.Nothing, exponential: exponential);
+            using var unloaded = new LoadRun(Guard.Nothing, spread: exponential ? Spreads.Exponential : null);
             unloaded.Run(20, unloaded.Server.Capacity * 0.3);
             foreach (int times in (int[])[2, 5, 10])
             {
                 foreach (Guard guard in Enum.GetValues<Guard>())
                 {
-                    using var run = new LoadRun(guard, exponential: exponential);
+                    using var run = new LoadRun(guard, spread: exponential ? Spreads.Exponential : null);
                     run.Run(60, run.Server.Capacity * times);
                     Console.WriteLine(string.Create(
                         CultureInfo.InvariantCulture,
@@ -72,7 +72,7 @@ internal sealed class ResiliencePlots : IMacro
             ];
             foreach ((string name, IConcurrencyLimit limit) in algorithms)
             {
-                using var run = new LoadRun(Guard.Adaptive, limit, exponential: exponential);
+                using var run = new LoadRun(Guard.Adaptive, limit, spread: exponential ? Spreads.Exponential : null);
                 run.Run(120, run.Server.Capacity * 10);
                 if (!exponential)
                 {

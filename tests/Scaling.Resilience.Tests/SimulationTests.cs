@@ -34,9 +34,9 @@ public class SimulationTests(ITestOutputHelper output)
     [InlineData(50, 2, 2)]
     public void It_finds_the_knee_of_servers_small_and_large_slow_and_fast(int workers, double milliseconds, int times)
     {
-        using var unloaded = new LoadRun(Guard.Nothing, workers: workers, serviceMilliseconds: milliseconds, exponential: true);
+        using var unloaded = new LoadRun(Guard.Nothing, workers: workers, serviceMilliseconds: milliseconds, spread: Spreads.Exponential);
         unloaded.Run(20 + (int)(4000 / unloaded.Server.Capacity), unloaded.Server.Capacity * 0.3);
-        using var run = new LoadRun(Guard.Adaptive, workers: workers, serviceMilliseconds: milliseconds, exponential: true);
+        using var run = new LoadRun(Guard.Adaptive, workers: workers, serviceMilliseconds: milliseconds, spread: Spreads.Exponential);
         run.Run(20 + (int)(8000 / run.Server.Capacity), run.Server.Capacity * times);
         int last = 10 + (int)(4000 / run.Server.Capacity);
         Report("knee", run);
@@ -97,7 +97,7 @@ public class SimulationTests(ITestOutputHelper output)
     [Fact]
     public void Thirty_minutes_of_overload_do_not_make_it_drift()
     {
-        using var run = new LoadRun(Guard.Adaptive, workers: 10, exponential: true);
+        using var run = new LoadRun(Guard.Adaptive, workers: 10, spread: Spreads.Exponential);
         run.Run(1800, run.Server.Capacity * 3);
         Report("drift", run);
 
@@ -137,14 +137,14 @@ public class SimulationTests(ITestOutputHelper output)
 
     private static double UnloadedP99(bool exponential)
     {
-        using var run = new LoadRun(Guard.Nothing, exponential: exponential);
+        using var run = new LoadRun(Guard.Nothing, spread: exponential ? Spreads.Exponential : null);
         run.Run(20, run.Server.Capacity * 0.3);
         return run.P99(20);
     }
 
     private LoadRun Overload(Guard guard, int times, bool exponential)
     {
-        using var run = new LoadRun(guard, exponential: exponential);
+        using var run = new LoadRun(guard, spread: exponential ? Spreads.Exponential : null);
         run.Run(60, run.Server.Capacity * times);
         Report($"{guard} {times}x {(exponential ? "exponential" : "steady")}", run);
         return run;

@@ -6,11 +6,12 @@ namespace Scaling.Resilience;
 /// </summary>
 /// <remarks>
 /// <para>
-/// Works on windows of at least 100 ms, 50 calls and two calls per permit. Little's law gives a window's latency as
+/// Works on windows of at least 100 ms, 100 calls and two calls per permit. Little's law gives a window's latency as
 /// (calls in flight) / (throughput), which one stuck call cannot distort. While the limit binds, latency may rise, from a measured
 /// base, as the calls in flight to the power of 0.4: then throughput still rises as their power of 0.6, a little before the point at
 /// which its quotient by latency (Kleinrock's power) is best. More than that, by a twentieth, shrinks the limit in proportion (at most
-/// by half), else it grows by a twentieth. A limit that does not bind teaches nothing and stays.
+/// by half), else it grows by a twentieth, at least a fifth of a call. A sharp fall waits for a second window that asks for it: one may be
+/// a stall that is over by now. A limit that does not bind teaches nothing and stays.
 /// </para>
 /// <para>
 /// It does not drift, because the base is not the best latency ever seen but what was measured at the last probe: every 30
@@ -25,10 +26,11 @@ public sealed class KneeLimit : IConcurrencyLimit
     private const double Tolerance = 1.05;     // latency this far above what is allowed is noise
     private const double Elasticity = 0.4;     // of the latency that is allowed, in calls in flight
     private const double Growth = 0.05;        // per window
+    private const double LeastGrowth = 0.2;    // or a limit of 1 or 2 is held down by noise alone
     private const double ProbeFall = 0.7;      // share of the limit that stays during a probe
     private const double Followed = 0.35;      // elasticity of throughput from which in-flight calls are worth their place
     private const int WindowsBetweenProbes = 30;
-    private const int MinSamples = 50;
+    private const int MinSamples = 100;
     private static readonly TimeSpan MinWindow = TimeSpan.FromMilliseconds(100);
 
     private readonly int _min;
@@ -37,6 +39,7 @@ public sealed class KneeLimit : IConcurrencyLimit
     private Reading _base;                     // taken at the last probe; nothing before the first
     private double _reference;                 // the limit since then; a fall far below it is judged
     private int _windowsSinceProbe;
+    private bool _alarmed;                     // the last window asked for a sharp fall
     private Phase _phase;
     private Reading _before;                   // what the probe is compared with
     private double _limitBefore;
@@ -127,10 +130,17 @@ public sealed class KneeLimit : IConcurrencyLimit
 
         double allowed = Tolerance * _base.Latency * Math.Pow(Math.Max(1, window.InFlight / _base.InFlight), Elasticity);
         double shrink = Math.Clamp(allowed / window.Latency, 0.5, 1) * (1 - (window.DropShare / 2));
-        double next = (_limit * shrink) + (window.DropShare > 0 ? 0 : Growth * _limit);
-        if (next <= ProbeFall * _reference)
+        double next = (_limit * shrink) + (window.DropShare > 0 ? 0 : Math.Max(Growth * _limit, LeastGrowth));
+        bool sharp = next <= ProbeFall * _reference;
+        if (sharp && _alarmed)
         {
             Probe(window, next);
+            return;
+        }
+
+        _alarmed = sharp;
+        if (sharp)
+        {
             return;
         }
 
@@ -155,6 +165,7 @@ public sealed class KneeLimit : IConcurrencyLimit
     private void Judge(Reading probe)
     {
         _phase = Phase.Steady;
+        _alarmed = false;
         Learn(probe);
 
         // d ln throughput / d ln in-flight, with latency = in-flight / throughput

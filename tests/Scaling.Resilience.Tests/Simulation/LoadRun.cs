@@ -23,16 +23,17 @@ internal sealed class LoadRun : IDisposable
     private readonly List<(ValueTask<bool> Task, DateTimeOffset Arrived)> _queued = [];
     private readonly AdaptiveConcurrencyLimiter? _limiter;
     private readonly DateTimeOffset _start;
-    private readonly Random _random = new(4711);
+    private readonly Random _random;
     private readonly int _bulkhead;
     private int _inBulkhead;
 
-    public LoadRun(Guard guard, IConcurrencyLimit? algorithm = null, int workers = 20, double serviceMilliseconds = 50, int bulkhead = 100, bool exponential = false, double halfAt = 0)
+    public LoadRun(Guard guard, IConcurrencyLimit? algorithm = null, int workers = 20, double serviceMilliseconds = 50, int bulkhead = 100, Func<Random, double>? spread = null, double halfAt = 0, int seed = 0)
     {
         _agenda = new Agenda(_time);
+        _random = new Random(seed + 4711);
         _start = _time.GetUtcNow();
         _bulkhead = guard == Guard.Bulkhead ? bulkhead : int.MaxValue;
-        Server = new SimulatedServer(_time, _agenda, workers, TimeSpan.FromMilliseconds(serviceMilliseconds), seed: 42) { Exponential = exponential, HalfAt = halfAt };
+        Server = new SimulatedServer(_time, _agenda, workers, TimeSpan.FromMilliseconds(serviceMilliseconds), seed + 42) { Spread = spread ?? Spreads.Steady, HalfAt = halfAt };
         if (guard == Guard.Adaptive)
         {
             _limiter = new AdaptiveConcurrencyLimiter(new AdaptiveConcurrencyOptions { Algorithm = () => algorithm ?? new KneeLimit() }, _time);

@@ -14,13 +14,14 @@ internal sealed class SimulatedServer(FakeTimeProvider time, Agenda agenda, int 
     private readonly List<TaskCompletionSource<Outcome<int>>> _sharing = [];
     private int _busy;
     private int _changes;
+    private DateTimeOffset _stalledUntil;
 
     public TimeSpan ServiceTime { get; set; } = serviceTime;
 
     public int Workers { get; set; } = workers;
 
-    /// <summary>Service times vary as widely as exponential ones do, instead of by ±20 %.</summary>
-    public bool Exponential { get; set; }
+    /// <summary>How service times vary about their mean; by ±20 % unless told otherwise.</summary>
+    public Func<Random, double> Spread { get; init; } = Spreads.Steady;
 
     /// <summary>
     /// Above 0: no workers but one engine that all share, as a database does. Half of its capacity is reached with so many requests at once, two thirds
@@ -56,6 +57,13 @@ internal sealed class SimulatedServer(FakeTimeProvider time, Agenda agenda, int 
         return request.Task;
     }
 
+    /// <summary>Stops everything for a while, as a garbage collection or a checkpoint does: nothing begins, and what ends is told late.</summary>
+    public void Stall(TimeSpan length)
+    {
+        _stalledUntil = time.GetUtcNow() + length;
+        agenda.At(_stalledUntil, StartNext);
+    }
+
     // Exponential service times have no memory: whenever the number changes, the next end is drawn anew.
     private void PlanNextEnd()
     {
@@ -80,16 +88,24 @@ internal sealed class SimulatedServer(FakeTimeProvider time, Agenda agenda, int 
 
     private void StartNext()
     {
-        while (_busy < Workers && _waiting.TryDequeue(out TaskCompletionSource<Outcome<int>>? request))
+        while (_busy < Workers && time.GetUtcNow() >= _stalledUntil && _waiting.TryDequeue(out TaskCompletionSource<Outcome<int>>? request))
         {
             _busy++;
-            TimeSpan duration = ServiceTime * (Exponential ? -Math.Log(1 - _random.NextDouble()) : 0.8 + (0.4 * _random.NextDouble()));
-            agenda.At(time.GetUtcNow() + duration, () =>
-            {
-                _busy--;
-                request.SetResult(Outcome.FromResult(1));
-                StartNext();
-            });
+            TimeSpan duration = ServiceTime * Spread(_random);
+            agenda.At(time.GetUtcNow() + duration, () => End(request));
         }
+    }
+
+    private void End(TaskCompletionSource<Outcome<int>> request)
+    {
+        if (time.GetUtcNow() < _stalledUntil)
+        {
+            agenda.At(_stalledUntil, () => End(request));
+            return;
+        }
+
+        _busy--;
+        request.SetResult(Outcome.FromResult(1));
+        StartNext();
     }
 }
