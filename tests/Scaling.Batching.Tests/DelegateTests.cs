@@ -69,6 +69,34 @@ public class DelegateTests
     }
 
     [Fact]
+    public async Task A_delegate_that_blocks_its_thread_blocks_neither_another_batch_nor_a_stop()
+    {
+        using var release = new ManualResetEventSlim();
+        using var entered = new ManualResetEventSlim();
+        var time = new FakeTimeProvider();
+        var batcher = new WriteBatcher<int, int>(
+            (items, _) =>
+            {
+                if (items[0] == 1)
+                {
+                    entered.Set();
+                    release.Wait(TestContext.Current.CancellationToken);
+                }
+
+                return Task.FromResult(items);
+            },
+            new WriteBatcherOptions { MaxConcurrentBatches = 2 },
+            time);
+        Task<int> blocked = batcher.WriteAsync(1).AsTask();
+        await Eventually.HoldsAsync(() => entered.IsSet);
+        Assert.Equal(2, await batcher.WriteAsync(2).WithinDeadline());
+        Task stop = batcher.StopAsync(new CancellationToken(canceled: true));
+        await Eventually.HoldsAsync(() => Advance(time, stop.IsCompleted), "the end of the stop");
+        Assert.IsType<WriteOutcomeUnknownException>(await blocked.ErrorAsync());
+        release.Set();
+    }
+
+    [Fact]
     public async Task A_hanging_delegate_is_abandoned_and_the_next_batch_goes()
     {
         var time = new FakeTimeProvider();
