@@ -162,7 +162,7 @@ public sealed class JournalTests(Servers servers) : IAsyncLifetime
     {
         await using LocalRedis redis = await LocalRedis.StartAsync();
         using RedisCache one = NewRedisCache(), another = NewRedisCache();
-        await using CacheAside cache = Node(CacheBackend.Distributed(buffered ? one : new Unbuffered(one)));
+        await using CacheAside cache = Node(CacheBackend.Distributed(buffered ? one : new Unbuffered(one)), configure: Patiently);
         await Until.TrueAsync(() => cache.Remote!.State == GuardState.Closed, "the guard is closed");
         var source = new Source();
         foreach (string key in (string[])["k", "l", "untouched"])
@@ -187,13 +187,16 @@ public sealed class JournalTests(Servers servers) : IAsyncLifetime
             "the journal is replayed");
 
         source.Value = "v3";
-        await using CacheAside other = Node(CacheBackend.Distributed(another));
+        await using CacheAside other = Node(CacheBackend.Distributed(another), configure: Patiently);
         await Until.TrueAsync(() => other.Remote!.State == GuardState.Closed, "the guard is closed");
         Assert.NotEqual("v1", await PastMemoryAsync(other, source));
         Assert.NotEqual("v1", await PastMemoryAsync(other, source, "l"));
         Assert.Equal("v1", await PastMemoryAsync(other, source, "untouched"));      // it was read from Redis, which did have the old values
 
-        RedisCache NewRedisCache() => new(new RedisCacheOptions { Configuration = redis.ConnectionString + ",abortConnect=false,connectTimeout=300,asyncTimeout=300" });
+        RedisCache NewRedisCache() => new(new RedisCacheOptions { Configuration = redis.ConnectionString + ",abortConnect=false,connectTimeout=500,asyncTimeout=1000" });
+
+        static void Patiently(CacheAsideOptions options) =>
+            (options.Guard.Timeout, options.Guard.ConsecutiveFaults) = (Until.Patience / 2, 1);      // it is the client that gives up
     }
 
     /// <summary>A cache that offers no buffers.</summary>
