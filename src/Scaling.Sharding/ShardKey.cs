@@ -46,7 +46,7 @@ public readonly struct ShardKey
     {
         Span<byte> bytes = stackalloc byte[16];
         value.TryWriteBytes(bytes, bigEndian: true, out _);
-        return new ShardKey(ShortHash.Of16Bytes(BinaryPrimitives.ReadUInt64LittleEndian(bytes), BinaryPrimitives.ReadUInt64LittleEndian(bytes[8..])));
+        return new ShardKey(ShortHash.Of9To16Bytes(BinaryPrimitives.ReadUInt64LittleEndian(bytes), BinaryPrimitives.ReadUInt64LittleEndian(bytes[8..]), bytes.Length));
     }
 
     /// <summary>Hashes <paramref name="value"/> as it is.</summary>
@@ -60,6 +60,11 @@ public readonly struct ShardKey
     private static ulong HashOf(string value)
     {
         ArgumentNullException.ThrowIfNull(value);
+        return ShortHash.TryOfAscii(value, out ulong hash) ? hash : HashOfUtf8(value);
+    }
+
+    private static ulong HashOfUtf8(string value)
+    {
         int limit = Encoding.UTF8.GetMaxByteCount(value.Length);
         return limit <= StackLimit ? HashOnStack(value) : HashRented(value, limit);
     }
