@@ -134,7 +134,7 @@ public sealed class ConsumerTests(PackedPackages packed) : IAsyncLifetime
     private async Task<bool> CanLinkAsync(CancellationToken cancellationToken)
     {
         await WriteAsync("link.c", "int main(void) { return 0; }");
-        (int exitCode, _) = await Command.TryRunAsync(folder, ["sh", "-c", "$(command -v clang || command -v gcc) link.c -o linked"], cancellationToken);
+        (int exitCode, _) = await Command.TryRunAsync(folder, ["sh", "-c", "$(command -v clang || command -v gcc) link.c -lz -o linked && command -v objcopy"], cancellationToken);
         return exitCode == 0;
     }
 
