@@ -86,6 +86,15 @@ public class ClimbTests
     }
 
     [Fact]
+    public void What_reaches_the_database_is_what_was_counted_since()
+    {
+        DatabaseShare before = DatabaseShare.Parse("# HELP http_requests_total x\nhttp_requests_total 1000\ndb_queries_total 990\n");
+        DatabaseShare after = DatabaseShare.Parse("db_queries_total 995\nhttp_requests_total 3000\n");
+        Assert.Equal(new DatabaseShare(2000, 5), after.Since(before));
+        Assert.Equal(0.0025, after.Since(before).PerRequest);
+    }
+
+    [Fact]
     public void Waiting_for_the_disk_is_not_being_busy()
     {
         CpuMeter before = CpuMeter.Parse("cpu  100 0 100 700 100 0 0 0 50 0");

@@ -1,16 +1,15 @@
 using TierDemo.Load;
-using TierDemo.Servers;
 
 namespace TierDemo.Climb;
 
 /// <summary>The guide's own steps for each tier, besides the mixed traffic that all have in common.</summary>
-internal sealed class GuideSteps(Gauge gauge, Notes notes, BackendSettings settings, int users, CancellationToken cancellationToken)
+internal sealed class GuideSteps(Gauge gauge, Notes notes, int users, CancellationToken cancellationToken)
 {
     private const string List = "GET /api/users, 50 connections";
     private const string One = "GET /api/users/1, 200 connections";
     private const string Post = "POST /api/users, 100 connections";
     private const string Busy = "busy share of all cores";
-    private const string Active = "active connections";
+    private const string Queries = "queries per request";
 
     private static readonly LoadRequest ListRequest = LoadRequest.Get("/api/users");
     private static readonly Workload OneUser = Workload.Of(LoadRequest.Get("/api/users/1"));
@@ -47,18 +46,19 @@ internal sealed class GuideSteps(Gauge gauge, Notes notes, BackendSettings setti
         double plain = BytesPerAnswer(identity), packed = BytesPerAnswer(gzip);
         yield return Verdict.Of(2, packed <= 0.4 * plain, "gzip", $"{plain:N0} → {packed:N0} bytes an answer, head included: {1 - (packed / plain):P0} fewer", "about 70 % fewer bytes");
 
-        Task<double> load = NoteAsync(2, One, OneUser, 200);
-        notes[Active, 2] = await ActiveConnections.DuringAsync(load, settings, cancellationToken) ?? double.NaN;
-        await load;
+        DatabaseShare before = await DatabaseShare.ReadAsync(gauge.Url, cancellationToken);
+        await NoteAsync(2, One, OneUser, 200);
+        notes[Queries, 2] = (await DatabaseShare.ReadAsync(gauge.Url, cancellationToken)).Since(before).PerRequest;
         yield return await SpikeAsync();
     }
 
     private async IAsyncEnumerable<Verdict> Tier3Async()
     {
-        Task<double> load = NoteAsync(3, One, OneUser, 200);
-        double active = await ActiveConnections.DuringAsync(load, settings, cancellationToken) ?? double.NaN;
-        yield return Verdict.Faster(3, "cached " + One, await load, 2, notes[One, 2], "20,000 to 50,000 req/s, the database not involved");
-        yield return Verdict.Of(3, active < notes[Active, 2] / 2, "Postgres connections at work meanwhile", $"{active:F1}, tier 2: {notes[Active, 2]:F1}", "low: most is served from Redis");
+        DatabaseShare before = await DatabaseShare.ReadAsync(gauge.Url, cancellationToken);
+        double cached = await NoteAsync(3, One, OneUser, 200);
+        DatabaseShare meanwhile = (await DatabaseShare.ReadAsync(gauge.Url, cancellationToken)).Since(before);
+        yield return Verdict.Faster(3, "cached " + One, cached, 2, notes[One, 2], "20,000 to 50,000 req/s, the database not involved");
+        yield return Verdict.Of(3, meanwhile.PerRequest < notes[Queries, 2] / 2, "Postgres meanwhile", $"{meanwhile}, tier 2: {notes[Queries, 2]:F1} each", "few connections at work: most is served from Redis");
 
         yield return await new PageDepths(gauge, users).MeasureAsync();
         await NoteAsync(3, Post, NewUser, 100);

@@ -36,7 +36,7 @@ internal sealed class Ladder(Backends backends, int users, int port, TimeSpan le
 
         // Fresh processes compile their code and fill their pools and caches first: that is not what a tier is about.
         await gauge.RunAsync("warm-up, mixed traffic, 50 VUs", new LoadPlan(server.Url, _mix) { Connections = 50, Duration = 2 * length });
-        await foreach (Verdict verdict in new GuideSteps(gauge, _notes, backends.Settings, users, cancellationToken).RunAsync(tier))
+        await foreach (Verdict verdict in new GuideSteps(gauge, _notes, users, cancellationToken).RunAsync(tier))
         {
             _verdicts.Add(verdict);
         }
