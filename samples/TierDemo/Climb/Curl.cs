@@ -19,16 +19,19 @@ internal static class Curl
         return Verdict.Of(3, answers is ["MISS", "HIT"], "GET /api/users/1 twice", string.Join(", then ", answers), "MISS, then HIT");
     }
 
-    public static async Task<Verdict> MetricsAsync(Uri url, CancellationToken cancellationToken)
+    public static async Task<string> MetricsAsync(Uri url, CancellationToken cancellationToken)
     {
         using var client = new HttpClient();
-        return Judge(await client.GetStringAsync(new Uri(url, "metrics"), cancellationToken));
+        return await client.GetStringAsync(new Uri(url, "metrics"), cancellationToken);
     }
+
+    /// <summary>The value of a counter without labels, as it stands there; null when it does not.</summary>
+    public static string? Counter(string metrics, string name) =>
+        metrics.Split('\n').FirstOrDefault(line => line.StartsWith(name + " ", StringComparison.Ordinal))?[(name.Length + 1)..];
 
     internal static Verdict Judge(string metrics)
     {
-        string[] lines = metrics.Split('\n');
-        string[] missing = [.. Counters.Where(name => !lines.Any(line => line.StartsWith(name + " ", StringComparison.Ordinal)))];
+        string[] missing = [.. Counters.Where(name => Counter(metrics, name) is null)];
         return Verdict.Of(4, missing.Length == 0, "GET /metrics", missing.Length == 0 ? "all five counters" : $"missing: {string.Join(", ", missing)}", "five counters, summed over the workers");
     }
 }

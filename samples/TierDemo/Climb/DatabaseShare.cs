@@ -10,21 +10,22 @@ internal readonly record struct DatabaseShare(double Requests, double Queries)
 {
     public double PerRequest => Queries / Math.Max(1, Requests);
 
-    public static async Task<DatabaseShare> ReadAsync(Uri url, CancellationToken cancellationToken)
+    /// <summary>What the tier answered, and asked Postgres for it, while a load ran.</summary>
+    public static async Task<DatabaseShare> DuringAsync(Func<Task> load, Uri url, CancellationToken cancellationToken)
     {
-        using var client = new HttpClient();
-        return Parse(await client.GetStringAsync(new Uri(url, "metrics"), cancellationToken));
+        DatabaseShare before = Parse(await Curl.MetricsAsync(url, cancellationToken));
+        await load();
+        return Parse(await Curl.MetricsAsync(url, cancellationToken)).Since(before);
     }
-
-    public DatabaseShare Since(DatabaseShare before) => new(Requests - before.Requests, Queries - before.Queries);
 
     public override string ToString() => $"{Queries:N0} queries for {Requests:N0} requests";
 
     internal static DatabaseShare Parse(string metrics)
     {
-        string[] lines = metrics.Split('\n');
-        return new(Value("http_requests_total "), Value("db_queries_total "));
+        return new(Value("http_requests_total"), Value("db_queries_total"));
 
-        double Value(string name) => double.Parse(lines.First(line => line.StartsWith(name, StringComparison.Ordinal)).AsSpan(name.Length), CultureInfo.InvariantCulture);
+        double Value(string name) => double.Parse(Curl.Counter(metrics, name)!, CultureInfo.InvariantCulture);
     }
+
+    internal DatabaseShare Since(DatabaseShare before) => new(Requests - before.Requests, Queries - before.Queries);
 }

@@ -46,18 +46,14 @@ internal sealed class GuideSteps(Gauge gauge, Notes notes, int users, Cancellati
         double plain = BytesPerAnswer(identity), packed = BytesPerAnswer(gzip);
         yield return Verdict.Of(2, packed <= 0.4 * plain, "gzip", $"{plain:N0} → {packed:N0} bytes an answer, head included: {1 - (packed / plain):P0} fewer", "about 70 % fewer bytes");
 
-        DatabaseShare before = await DatabaseShare.ReadAsync(gauge.Url, cancellationToken);
-        await NoteAsync(2, One, OneUser, 200);
-        notes[Queries, 2] = (await DatabaseShare.ReadAsync(gauge.Url, cancellationToken)).Since(before).PerRequest;
+        notes[Queries, 2] = (await DatabaseShare.DuringAsync(() => NoteAsync(2, One, OneUser, 200), gauge.Url, cancellationToken)).PerRequest;
         yield return await SpikeAsync();
     }
 
     private async IAsyncEnumerable<Verdict> Tier3Async()
     {
-        DatabaseShare before = await DatabaseShare.ReadAsync(gauge.Url, cancellationToken);
-        double cached = await NoteAsync(3, One, OneUser, 200);
-        DatabaseShare meanwhile = (await DatabaseShare.ReadAsync(gauge.Url, cancellationToken)).Since(before);
-        yield return Verdict.Faster(3, "cached " + One, cached, 2, notes[One, 2], "20,000 to 50,000 req/s, the database not involved");
+        DatabaseShare meanwhile = await DatabaseShare.DuringAsync(() => NoteAsync(3, One, OneUser, 200), gauge.Url, cancellationToken);
+        yield return Verdict.Faster(3, "cached " + One, notes[One, 3], 2, notes[One, 2], "20,000 to 50,000 req/s, the database not involved");
         yield return Verdict.Of(3, meanwhile.PerRequest < notes[Queries, 2] / 2, "Postgres meanwhile", $"{meanwhile}, tier 2: {notes[Queries, 2]:F1} each", "few connections at work: most is served from Redis");
 
         yield return await new PageDepths(gauge, users).MeasureAsync();
@@ -69,7 +65,7 @@ internal sealed class GuideSteps(Gauge gauge, Notes notes, int users, Cancellati
         double writes = await NoteAsync(4, Post, NewUser, 100);
         yield return Verdict.Faster(4, "batched " + Post, writes, 1, notes[Post, 1], "5,000 to 10,000 writes/s against 500 to 1,000");
         yield return Verdict.Faster(4, "batched " + Post, writes, 3, notes[Post, 3], "faster than tier 3");
-        yield return await Curl.MetricsAsync(gauge.Url, cancellationToken);
+        yield return Curl.Judge(await Curl.MetricsAsync(gauge.Url, cancellationToken));
     }
 
     private async Task<Verdict> SpikeAsync()

@@ -131,16 +131,15 @@ public sealed class KneeLimit : IConcurrencyLimit
         double allowed = Tolerance * _base.Latency * Math.Pow(Math.Max(1, window.InFlight / _base.InFlight), Elasticity);
         double shrink = Math.Clamp(allowed / window.Latency, 0.5, 1) * (1 - (window.DropShare / 2));
         double next = (_limit * shrink) + (window.DropShare > 0 ? 0 : Math.Max(Growth * _limit, LeastGrowth));
-        bool sharp = next <= ProbeFall * _reference;
-        if (sharp && _alarmed)
+        bool alarmedBefore = _alarmed;
+        _alarmed = next <= ProbeFall * _reference;
+        if (_alarmed)
         {
-            Probe(window, next);
-            return;
-        }
+            if (alarmedBefore)
+            {
+                Probe(window, next);
+            }
 
-        _alarmed = sharp;
-        if (sharp)
-        {
             return;
         }
 

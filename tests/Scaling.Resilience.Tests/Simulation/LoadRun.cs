@@ -53,7 +53,7 @@ internal sealed class LoadRun : IDisposable
             Seconds.Add(new Second());
             DateTimeOffset end = _start + TimeSpan.FromSeconds(Seconds.Count);
             DateTimeOffset next = _time.GetUtcNow();
-            while ((next += TimeSpan.FromSeconds(-Math.Log(1 - _random.NextDouble()) / ratePerSecond)) < end)
+            while ((next += TimeSpan.FromSeconds(Spreads.Exponential(_random) / ratePerSecond)) < end)
             {
                 _agenda.At(next, Arrive);
             }

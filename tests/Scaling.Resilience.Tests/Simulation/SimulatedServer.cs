@@ -74,7 +74,7 @@ internal sealed class SimulatedServer(FakeTimeProvider time, Agenda agenda, int 
         }
 
         double rate = Capacity * _sharing.Count / (_sharing.Count + HalfAt);
-        agenda.At(time.GetUtcNow() + TimeSpan.FromSeconds(-Math.Log(1 - _random.NextDouble()) / rate), () =>
+        agenda.At(time.GetUtcNow() + TimeSpan.FromSeconds(Spreads.Exponential(_random) / rate), () =>
         {
             if (change == _changes)
             {
