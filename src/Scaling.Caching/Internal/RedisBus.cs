@@ -20,7 +20,7 @@ internal sealed class RedisBus(RedisChannel channel)
     private readonly long _node = Envelope.NewStamp();
     private Attempt _attempt = new(0);
     private bool _heardSomething;
-    private bool _subscribed;
+    private Task? _subscription;        // the last one, under way or done
     private int _unproven;
     private (EndPoint? EndPoint, long Sockets) _path;
     private int _paths;
@@ -50,7 +50,7 @@ internal sealed class RedisBus(RedisChannel channel)
     /// </summary>
     public async Task<int> ListenAsync(IConnectionMultiplexer multiplexer, bool prove)
     {
-        if (Interlocked.Exchange(ref _heardSomething, false) && !prove && _subscribed && _unproven == 0)
+        if (Interlocked.Exchange(ref _heardSomething, false) && !prove && _subscription is { IsCompletedSuccessfully: true } && _unproven == 0)
         {
             return Volatile.Read(ref _paths);
         }
@@ -58,21 +58,29 @@ internal sealed class RedisBus(RedisChannel channel)
         var attempt = new Attempt(_attempt.Number + 1);
         Volatile.Write(ref _attempt, attempt);
         ISubscriber subscriber = multiplexer.GetSubscriber();
-        if (!_subscribed || _unproven >= 2)
+        if (_subscription is null or { IsCompleted: true, IsCompletedSuccessfully: false } || (_unproven >= 2 && _subscription.IsCompleted))
         {
-            // never twice: whatever an earlier attempt left behind goes first
-            _subscribed = false;
             _path = default;
-            subscriber.Unsubscribe(channel, flags: CommandFlags.FireAndForget);
-            await subscriber.SubscribeAsync(channel, OnMessage).ConfigureAwait(false);
-            _subscribed = true;
-            _unproven = 0;
+            _subscription = SubscribeAsync(subscriber);
         }
 
         _unproven++;
+        await _subscription.ConfigureAwait(false);
         await subscriber.PublishAsync(channel, Message(EchoKind, attempt.Name)).ConfigureAwait(false);
         await attempt.Echo.Task.ConfigureAwait(false);
         return Arrive(multiplexer, subscriber.SubscribedEndpoint(channel));
+    }
+
+    /// <summary>
+    /// One at a time: another one that is still on its way would take the subscription away for a moment, behind the back of an echo that proves it.
+    /// Through a queue, for a plain handler is called for several messages at once: an echo must be heard after all that was sent before it.
+    /// </summary>
+    private async Task SubscribeAsync(ISubscriber subscriber)
+    {
+        subscriber.Unsubscribe(channel, flags: CommandFlags.FireAndForget);     // never twice: whatever an earlier one left behind goes first
+        ChannelMessageQueue messages = await subscriber.SubscribeAsync(channel).ConfigureAwait(false);
+        messages.OnMessage(message => OnMessage(message.Message));
+        _unproven = 0;
     }
 
     private int Arrive(IConnectionMultiplexer multiplexer, EndPoint? endPoint)
@@ -98,7 +106,7 @@ internal sealed class RedisBus(RedisChannel channel)
         return bytes;
     }
 
-    private void OnMessage(RedisChannel from, RedisValue message)
+    private void OnMessage(RedisValue message)
     {
         var bytes = ((ReadOnlyMemory<byte>)message).Span;
         if (bytes.Length < 9)
