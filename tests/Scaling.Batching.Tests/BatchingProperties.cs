@@ -12,7 +12,7 @@ public class BatchingProperties
     {
         int maxSize = (size % 8) + 1, maxInFlight = (slots % 3) + 1;
         const long delay = 100;
-        var window = new BatchWindow(maxSize, maxInFlight, delay);
+        var window = new BatchWindow(maxSize, maxInFlight, delay, longestPause: 10);
         var waiting = new List<long>();
         var inFlight = new List<int>();
         long now = 0;
@@ -27,7 +27,7 @@ public class BatchingProperties
                     break;
                 case 1 when inFlight.Count > 0:
                     window.Answered(inFlight[0], now);
-                    window.CameBack();
+                    window.CameBack(letsGo: false, 0, now);
                     inFlight.RemoveAt(0);
                     break;
             }
@@ -66,7 +66,7 @@ public class BatchingProperties
     public void Natural_batches_share_what_is_pending(byte[] script, byte size, byte slots)
     {
         int maxSize = (size % 40) + 1, maxInFlight = (slots % 3) + 1;
-        var window = new BatchWindow(maxSize, maxInFlight, 0);
+        var window = new BatchWindow(maxSize, maxInFlight, 0, longestPause: 10);
         int waiting = 0;
         var inFlight = new Queue<int>();
         bool oneCameBack = false;
@@ -79,7 +79,7 @@ public class BatchingProperties
             }
             else if (inFlight.TryDequeue(out _))
             {
-                window.CameBack();
+                window.CameBack(letsGo: false, 0, 0);
                 oneCameBack = true;
             }
 
@@ -103,12 +103,61 @@ public class BatchingProperties
         }
     }
 
+    /// <summary>
+    /// While callers are let go on nothing is sent but what is full or flushed, and never for longer than half of what their batch took, nor
+    /// than the longest pause; and the alarm is set for that very moment.
+    /// </summary>
+    [Property(MaxTest = 500)]
+    public void A_pause_for_callers_who_are_let_go_on_ends_with_them_and_is_bounded(byte[] script)
+    {
+        const int maxSize = 20, longest = 10;
+        var window = new BatchWindow(maxSize, 1, 0, longest);
+        int waiting = 0, lettingGo = 0;
+        long now = 0, paused = 0;
+        (long SentAt, int Writes)? inFlight = null;
+        foreach (byte step in script)
+        {
+            now += step / 4 % 8;
+            switch (step % 4)
+            {
+                case 0 or 1:
+                    window.Arrived(now);
+                    waiting++;
+                    break;
+                case 2 when inFlight is { } back:
+                    bool several = back.Writes > 1;
+                    window.CameBack(several, now - back.SentAt, now);
+                    lettingGo += several ? 1 : 0;
+                    paused = several ? now + Math.Min((now - back.SentAt) / 2, longest) : paused;
+                    inFlight = null;
+                    break;
+                case 3 when lettingGo > 0:
+                    window.WentOn();
+                    lettingGo--;
+                    break;
+            }
+
+            bool flushing = step > 250;
+            SendReason reason = window.Decide(new(waiting, 0, inFlight is null ? 0 : 1, inFlight?.Writes ?? 0, flushing), now, out long askAgainAt);
+            bool isPaused = lettingGo > 0 && now < paused, canGo = waiting > 0 && inFlight is null;
+            Assert.Equal(isPaused, window.IsPaused(now));
+            Assert.Equal(canGo && (!isPaused || flushing || waiting >= maxSize), reason != SendReason.None);
+            Assert.Equal(canGo && reason == SendReason.None ? paused : long.MaxValue, askAgainAt);
+            if (reason != SendReason.None)
+            {
+                inFlight = (now, Math.Min(maxSize, waiting));
+                waiting -= inFlight.Value.Writes;
+                window.Sent(reason);
+            }
+        }
+    }
+
     [Fact]
     public void A_hundred_known_callers_are_gathered_and_the_last_one_closes_the_window()
     {
-        var window = new BatchWindow(1000, 1, 50);
+        var window = new BatchWindow(1000, 1, 50, longestPause: 10);
         window.Answered(100, 0);
-        window.CameBack();
+        window.CameBack(letsGo: false, 0, 0);
         for (int i = 1; i < 100; i++)
         {
             window.Arrived(1);
@@ -122,9 +171,9 @@ public class BatchingProperties
     [Fact]
     public void Callers_who_left_cost_a_tenth_of_the_delay_once()
     {
-        var window = new BatchWindow(1000, 1, 50);
+        var window = new BatchWindow(1000, 1, 50, longestPause: 10);
         window.Answered(100, 0);
-        window.CameBack();
+        window.CameBack(letsGo: false, 0, 0);
         window.Arrived(1);
         Assert.Equal(SendReason.None, window.Decide(new(1, 1, 0, 0, false), 1, out long at));
         Assert.Equal(6, at);

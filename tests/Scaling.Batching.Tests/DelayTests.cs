@@ -6,7 +6,7 @@ namespace Scaling.Batching.Tests;
 public class DelayTests
 {
     private static readonly TimeSpan s_delay = TimeSpan.FromMilliseconds(50);
-    private static readonly TimeSpan s_tick = TimeSpan.FromTicks(1); // the timer is set one late rather than one early
+    private static readonly TimeSpan s_tick = TimeSpan.FromTicks(1);
 
     private readonly AlarmClock _time = new();
     private readonly HeldStore<int> _store = new();
@@ -57,7 +57,7 @@ public class DelayTests
         await using WriteBatcher<int, int> batcher = await WithTenKnownCallersAsync();
         Task<int> one = batcher.WriteAsync(1).AsTask();
         await ProbeAsync(batcher);
-        Assert.Equal((s_delay / 10) + s_tick, _time.Alarm);
+        Assert.Equal(s_delay / 10, _time.Alarm);
         _time.Advance((s_delay / 10) - s_tick);
         await ProbeAsync(batcher);
         Assert.Empty(_store.Calls);
@@ -92,7 +92,7 @@ public class DelayTests
         await ProbeAsync(batcher);
         if (some.Count == 9 && _store.Calls.IsEmpty)
         {
-            _time.Advance(s_delay - age + s_tick);
+            _time.Advance(s_delay - age + TimeSpan.FromMilliseconds(1)); // alarms are set in whole milliseconds
         }
 
         HeldStore<int>.Call call = await _store.NextAsync();

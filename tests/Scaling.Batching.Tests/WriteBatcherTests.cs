@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Scaling.Batching.Tests;
 
@@ -21,6 +22,39 @@ public class WriteBatcherTests
         Assert.Equal(1, await first);
         Assert.Equal(Enumerable.Range(2, 50), await Task.WhenAll(more).WithinDeadline());
         Assert.Equal(Enumerable.Range(2, 50), gathered.Items);
+    }
+
+    [Fact]
+    public async Task Callers_who_write_again_at_once_are_in_the_next_batch_together()
+    {
+        const int Callers = 500;
+        var time = new FakeTimeProvider();
+        var store = new HeldStore<int>();
+        await using var batcher = new WriteBatcher<int, int>(store.WriteAsync, timeProvider: time);
+        Task<int> first = batcher.WriteAsync(-1).AsTask();
+        HeldStore<int>.Call ahead = await store.NextAsync();
+        Task[] callers = [.. Enumerable.Range(0, Callers).Select(WriteTwiceAsync)];
+        ahead.Commit();
+        HeldStore<int>.Call all = await store.NextAsync();
+        Assert.Equal(Callers, all.Items.Length);
+        Task<int> waiting = batcher.WriteAsync(-2).AsTask(); // could go alone as soon as the store is free
+        time.Advance(TimeSpan.FromSeconds(1)); // the callers have half of that, and the clock stands still from here on
+        all.Commit();
+        HeldStore<int>.Call next = await store.NextAsync();
+        next.Commit();
+        Task everyone = Task.WhenAll([first, waiting, .. callers]);
+        await Eventually.HoldsAsync(() =>
+        {
+            store.TryNext()?.Commit();
+            return everyone.IsCompletedSuccessfully;
+        });
+        Assert.InRange(next.Items.Length, Callers * 4 / 5, Callers + 1); // a thread that lets one go on may be interrupted over it
+
+        async Task WriteTwiceAsync(int i)
+        {
+            await batcher.WriteAsync(i).ConfigureAwait(false);
+            await batcher.WriteAsync(i).ConfigureAwait(false);
+        }
     }
 
     [Fact]
@@ -79,6 +113,34 @@ public class WriteBatcherTests
 
         Assert.All(seen, batch => Assert.Single(batch.Select(i => i % 3).Distinct()));
         Assert.Equal(3000, seen.Sum(batch => batch.Count));
+    }
+
+    [Fact]
+    public async Task A_partition_that_comes_and_goes_has_no_more_batches_in_flight_than_it_may()
+    {
+        const int Keys = 3, CallersPerKey = 4, Writes = 2_000;
+        var inFlight = new int[Keys];
+        int tooMany = 0;
+        await using var batcher = new WriteBatcher<int>(
+            async (items, _) =>
+            {
+                if (Interlocked.Increment(ref inFlight[items[0]]) > 1)
+                {
+                    Interlocked.Increment(ref tooMany);
+                }
+
+                await Task.Yield();
+                Interlocked.Decrement(ref inFlight[items[0]]);
+            },
+            new WriteBatcherOptions<int> { PartitionBy = key => key });
+        await Task.WhenAll(Enumerable.Range(0, Keys * CallersPerKey).Select(caller => Task.Run(async () =>
+        {
+            for (int i = 0; i < Writes; i++)
+            {
+                await batcher.WriteAsync(caller % Keys);
+            }
+        }))).WithinDeadline();
+        Assert.Equal(0, tooMany);
     }
 
     [Fact]

@@ -20,6 +20,12 @@ internal sealed class Batch<TItem, TResult>(BatchRunner<TItem, TResult> runner, 
 
     public SendReason Reason { get; set; }
 
+    /// <summary>When the loop sent it. Belongs to the loop.</summary>
+    public long SentAt { get; init; }
+
+    /// <summary>Whether callers are being let go on when the batch is posted back, so that their relay will be posted as well.</summary>
+    public bool LetsGo { get; set; }
+
     public int Count { get; private set; }
 
     /// <summary>Cancelled when no caller is left who waits for the batch, or when a stop has run out of patience.</summary>

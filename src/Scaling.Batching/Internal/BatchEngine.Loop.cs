@@ -95,6 +95,10 @@ internal sealed partial class BatchEngine<TItem, TResult>
             case Batch<TItem, TResult> batch:
                 TakeBack(batch);
                 break;
+            case Relay<TItem, TResult> relay:
+                relay.Partition.Window.WentOn();
+                Touch(relay.Partition);
+                break;
             case Answers<TItem, TResult> answers:
                 answers.Partition.Window.Answered(answers.Callers, _now);
                 break;
@@ -133,7 +137,7 @@ internal sealed partial class BatchEngine<TItem, TResult>
     private void TakeBack(Batch<TItem, TResult> batch)
     {
         _inFlight.Remove(batch);
-        batch.Partition.Complete(batch);
+        batch.Partition.Complete(batch, _now);
         foreach ((long epoch, int writes) in batch.Epochs)
         {
             _ledger.Leave(epoch, writes);

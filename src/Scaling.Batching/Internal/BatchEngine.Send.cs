@@ -3,6 +3,8 @@ namespace Scaling.Batching.Internal;
 /// <summary>What the loop does when all that happened has been taken in: it sends what is ready, and sets the alarm for the rest.</summary>
 internal sealed partial class BatchEngine<TItem, TResult>
 {
+    private static readonly TimeSpan s_longestPause = TimeSpan.FromMilliseconds(10);
+
     private readonly ITimer _timer;
     private readonly Dictionary<object, Partition<TItem, TResult>> _partitions = [];
     private readonly List<Partition<TItem, TResult>> _touched = [];
@@ -10,10 +12,11 @@ internal sealed partial class BatchEngine<TItem, TResult>
     private Batch<TItem, TResult>? _toRunHere;
     private long _timerAt = long.MaxValue;
 
-    /// <summary>While all batches that may be in flight are, a further write changes nothing: then it need not wake the loop.</summary>
-    private Sleep Rest => _partitions.Count == 0 && _onlyPartition is { Window.HasDelay: false } only && only.InFlight == _options.MaxConcurrentBatches && !_isAborting
-        ? Sleep.UntilMoreThanAWrite
-        : Sleep.UntilAnyMessage;
+    /// <summary>While no batch can go whoever comes, a further write changes nothing: then it need not wake the loop.</summary>
+    private Sleep Rest => _partitions.Count == 0 && _onlyPartition is { Window.HasDelay: false } only && !_isAborting
+        && (only.InFlight == _options.MaxConcurrentBatches || (only.Waiting > 0 && only.Window.IsPaused(_now))) // one waits, so the alarm is set
+            ? Sleep.UntilMoreThanAWrite
+            : Sleep.UntilAnyMessage;
 
     private void SendWhatIsReady()
     {
@@ -45,7 +48,7 @@ internal sealed partial class BatchEngine<TItem, TResult>
         }
 
         int size = Math.Min(partition.Window.Share(state), state.Waiting);
-        var batch = new Batch<TItem, TResult>(_runner, partition, size) { Reason = reason };
+        var batch = new Batch<TItem, TResult>(_runner, partition, size) { Reason = reason, SentAt = _now };
         _inFlight.Add(batch);
         while (batch.Count < size && partition.TakeFor(batch) is { } write)
         {
@@ -63,7 +66,7 @@ internal sealed partial class BatchEngine<TItem, TResult>
         if (batch.Count == 0)
         {
             _inFlight.Remove(batch); // everyone had cancelled, or waits for a key
-            partition.Complete(batch);
+            partition.Complete(batch, _now);
             return true;
         }
 
@@ -116,7 +119,9 @@ internal sealed partial class BatchEngine<TItem, TResult>
     }
 
     private BatchWindow NewWindow() =>
-        new(_options.MaxBatchSize, _options.MaxConcurrentBatches, (long)(_options.MaxDelay.TotalSeconds * _time.TimestampFrequency));
+        new(_options.MaxBatchSize, _options.MaxConcurrentBatches, InTimestamps(_options.MaxDelay), InTimestamps(s_longestPause));
+
+    private long InTimestamps(TimeSpan time) => (long)(time.TotalSeconds * _time.TimestampFrequency);
 
     private void Touch(Partition<TItem, TResult> partition)
     {
@@ -145,8 +150,8 @@ internal sealed partial class BatchEngine<TItem, TResult>
         if (at < _timerAt)
         {
             _timerAt = at;
-            TimeSpan due = _time.GetElapsedTime(_now, at);
-            _timer.Change(due + TimeSpan.FromTicks(1), Timeout.InfiniteTimeSpan); // a tick late is better than a tick early and once more
+            double due = _time.GetElapsedTime(_now, at).TotalMilliseconds;
+            _timer.Change(TimeSpan.FromMilliseconds(Math.Ceiling(due)), Timeout.InfiniteTimeSpan); // a part of a millisecond would be cut off: early, and then once more
         }
     }
 }

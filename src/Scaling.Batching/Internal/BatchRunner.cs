@@ -45,14 +45,14 @@ internal sealed class BatchRunner<TItem, TResult>(
             CallOutcome<TResult> outcome = await call.RunAsync(items, batch.Token).ConfigureAwait(false);
             if (outcome.End != CallEnd.RowFault)
             {
-                await SettleAsync(batch, some, outcome).ConfigureAwait(false);
+                await SettleAsync(batch, some, outcome, isLast: open.Count == 0).ConfigureAwait(false);
                 continue;
             }
 
             int bad = some.Length == 1 ? 0 : outcome.Row;
             if (bad >= 0)
             {
-                await SettleAsync(batch, [some[bad]], outcome).ConfigureAwait(false);
+                await SettleAsync(batch, [some[bad]], outcome, isLast: some.Length == 1 && open.Count == 0).ConfigureAwait(false);
                 some = [.. some[..bad], .. some[(bad + 1)..]];
             }
 
@@ -74,11 +74,11 @@ internal sealed class BatchRunner<TItem, TResult>(
         }
     }
 
-    private async ValueTask SettleAsync(Batch<TItem, TResult> batch, PendingWrite<TItem, TResult>[] writes, CallOutcome<TResult> outcome)
+    private async ValueTask SettleAsync(Batch<TItem, TResult> batch, PendingWrite<TItem, TResult>[] writes, CallOutcome<TResult> outcome, bool isLast)
     {
         if (outcome.End == CallEnd.Written)
         {
-            Settle(batch, writes, outcome.Results!, null, WriteOutcome.Written);
+            Settle(batch, writes, outcome.Results!, null, WriteOutcome.Written, isLast);
             return;
         }
 
@@ -91,7 +91,7 @@ internal sealed class BatchRunner<TItem, TResult>(
             }
         }
 
-        Settle(batch, writes, null, error, kind);
+        Settle(batch, writes, null, error, kind, isLast);
     }
 
     private static (Exception Error, WriteOutcome Kind) Judge(Batch<TItem, TResult> batch, CallOutcome<TResult> outcome) => outcome.End switch
@@ -104,7 +104,7 @@ internal sealed class BatchRunner<TItem, TResult>(
     };
 
     private void Settle(
-        Batch<TItem, TResult> batch, PendingWrite<TItem, TResult>[] writes, TResult[]? results, Exception? error, WriteOutcome kind)
+        Batch<TItem, TResult> batch, PendingWrite<TItem, TResult>[] writes, TResult[]? results, Exception? error, WriteOutcome kind, bool isLast)
     {
         // Before any caller hears its outcome: its room is free, and the window knows that it may come back.
         long bytes = 0;
@@ -121,7 +121,7 @@ internal sealed class BatchRunner<TItem, TResult>(
 
         // A write may be in its next life as soon as it is settled: it is not touched again.
         int gone = 0, settled = 0;
-        var relay = new Relay<TItem, TResult>(writes);
+        var relay = new Relay<TItem, TResult>(batch.Partition, writes, post);
         ExceptionDispatchInfo? thrown = error is null ? null : ExceptionDispatchInfo.Capture(error);
         for (int i = 0; i < writes.Length; i++)
         {
@@ -133,7 +133,7 @@ internal sealed class BatchRunner<TItem, TResult>(
             }
         }
 
-        relay.Start(); // before a metrics listener can throw
+        batch.LetsGo = relay.Start(tells: isLast && !batch.Partition.Window.HasDelay); // before a metrics listener can throw
         batch.Settled(writes.Length, gone);
         metrics.Ended(kind, settled);
     }

@@ -25,17 +25,22 @@ internal readonly record struct WindowState(int Waiting, long OldestAt, int InFl
 /// <para>Natural batching is the base: with nothing in flight a batch may go at once; with something in flight it gathers until it
 /// is full or one of the batches in flight comes back (Nagle's idea, RFC 896). Where several may be in flight, each takes its share of
 /// all that is pending: one that took everything would leave the other slots nothing to do while its own callers are away.</para>
+/// <para>The callers of a batch that has come back are being let go on at that very moment, and many write again at once. A batch sent
+/// before they have had their turn takes the few who were quicker, and leaves the others a whole batch behind. So nothing goes until all
+/// have been let go on, which takes microseconds; but they may be slow, so no longer than half of what their batch took, nor than
+/// <c>longestPause</c>.</para>
 /// <para>With a delay, the window stays open for callers that can still come. Who are they? Those who were answered within the last
 /// delay and have not returned. When none of them is missing, or none came for a tenth of the delay, waiting on is in vain.</para>
 /// </remarks>
-internal struct BatchWindow(int maxSize, int maxInFlight, long maxDelay)
+internal struct BatchWindow(int maxSize, int maxInFlight, long maxDelay, long longestPause)
 {
     /// <summary>The part of the delay for which nobody has to come before the window stops waiting for them.</summary>
     internal const int PausesPerDelay = 10;
 
-    private int _missing;
+    private int _missing, _lettingGo;
     private long _lastSign = long.MinValue;
     private long _lastAnswer = long.MinValue;
+    private long _pausedUntil = long.MinValue;
     private bool _oneCameBack;
 
     /// <summary>Whether a window may be held open for callers who can still come.</summary>
@@ -59,7 +64,27 @@ internal struct BatchWindow(int maxSize, int maxInFlight, long maxDelay)
     }
 
     /// <summary>A batch has come back from the store.</summary>
-    public void CameBack() => _oneCameBack = true;
+    /// <param name="letsGo">Whether its callers are being let go on, and <see cref="WentOn"/> will tell when all have been.</param>
+    /// <param name="took">How long it was on its way.</param>
+    /// <param name="now">The time.</param>
+    public void CameBack(bool letsGo, long took, long now)
+    {
+        _oneCameBack = true;
+        if (letsGo)
+        {
+            _lettingGo++;
+            _pausedUntil = now + Math.Min(took / 2, longestPause);
+        }
+    }
+
+    /// <summary>All callers of a batch that came back have been let go on.</summary>
+    public void WentOn() => _lettingGo--;
+
+    /// <summary>Whether there are callers of whom <see cref="WentOn"/> is still to tell.</summary>
+    public readonly bool IsLettingGo => _lettingGo != 0;
+
+    /// <summary>Whether the window waits for callers to be let go on.</summary>
+    public readonly bool IsPaused(long now) => _lettingGo > 0 && now < _pausedUntil && !HasDelay;
 
     /// <summary>A batch has been sent.</summary>
     public void Sent(SendReason reason)
@@ -104,7 +129,9 @@ internal struct BatchWindow(int maxSize, int maxInFlight, long maxDelay)
         bool mayGo = state.InFlight == 0 || _oneCameBack || (!HasDelay && state.Waiting >= Share(state));
         if (!HasDelay)
         {
-            return mayGo ? SendReason.Idle : SendReason.None;
+            bool paused = IsPaused(now);
+            askAgainAt = mayGo && paused ? _pausedUntil : long.MaxValue;
+            return mayGo && !paused ? SendReason.Idle : SendReason.None;
         }
 
         if (now - state.OldestAt >= maxDelay)

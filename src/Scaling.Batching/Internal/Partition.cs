@@ -17,7 +17,7 @@ internal sealed class Partition<TItem, TResult>(object? key, BatchWindow window)
     /// <summary>How many writes could go into a batch now. Those held back by their key are not counted.</summary>
     public int Waiting => _queue.Count + (_keys?.Resumed ?? 0);
 
-    public bool IsIdle => InFlight == 0 && Waiting == 0 && (_keys?.Parked ?? 0) == 0;
+    public bool IsIdle => InFlight == 0 && Waiting == 0 && (_keys?.Parked ?? 0) == 0 && !Window.IsLettingGo;
 
     /// <summary>Whether the loop has the partition on its list.</summary>
     public bool IsTouched { get; set; }
@@ -76,11 +76,11 @@ internal sealed class Partition<TItem, TResult>(object? key, BatchWindow window)
     }
 
     /// <summary>Frees what the batch held back.</summary>
-    public void Complete(Batch<TItem, TResult> batch)
+    public void Complete(Batch<TItem, TResult> batch, long now)
     {
         InFlight--;
         WritesInFlight -= batch.Count;
-        Window.CameBack();
+        Window.CameBack(batch.LetsGo, now - batch.SentAt, now);
         _keys?.Release(batch);
     }
 
