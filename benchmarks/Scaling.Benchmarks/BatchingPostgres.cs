@@ -15,7 +15,7 @@ internal sealed record BatchingUser(string Name, string Email);
 internal sealed class BatchingPostgres : IMacro
 {
     private const int Rounds = 5, WarmUps = 2, TimedCallers = 100;
-    private static readonly TimeSpan s_slice = TimeSpan.FromSeconds(1.5);
+    private static readonly TimeSpan s_slice = TimeSpan.FromSeconds(2);
 
     private static readonly PostgresInsert<BatchingUser> s_insert = new PostgresInsert<BatchingUser>("users").Column("name", u => u.Name).Column("email", u => u.Email);
 

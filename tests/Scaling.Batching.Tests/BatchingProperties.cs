@@ -12,7 +12,7 @@ public class BatchingProperties
     {
         int maxSize = (size % 8) + 1, maxInFlight = (slots % 3) + 1;
         const long delay = 100;
-        var window = new BatchWindow(maxSize, maxInFlight, delay, longestPause: 10);
+        var window = new BatchWindow(maxSize, maxInFlight, delay, shortestPause: 2, longestPause: 10);
         var waiting = new List<long>();
         var inFlight = new List<int>();
         long now = 0;
@@ -66,7 +66,7 @@ public class BatchingProperties
     public void Natural_batches_share_what_is_pending(byte[] script, byte size, byte slots)
     {
         int maxSize = (size % 40) + 1, maxInFlight = (slots % 3) + 1;
-        var window = new BatchWindow(maxSize, maxInFlight, 0, longestPause: 10);
+        var window = new BatchWindow(maxSize, maxInFlight, 0, shortestPause: 2, longestPause: 10);
         int waiting = 0;
         var inFlight = new Queue<int>();
         bool oneCameBack = false;
@@ -104,14 +104,14 @@ public class BatchingProperties
     }
 
     /// <summary>
-    /// While callers are let go on nothing is sent but what is full or flushed, and never for longer than half of what their batch took, nor
-    /// than the longest pause; and the alarm is set for that very moment.
+    /// While callers are let go on nothing is sent but what is full or flushed, but for no longer than half of what their batch took, nor
+    /// than the longest pause, and not at all where that is too short; and the alarm is set for that very moment.
     /// </summary>
     [Property(MaxTest = 500)]
     public void A_pause_for_callers_who_are_let_go_on_ends_with_them_and_is_bounded(byte[] script)
     {
-        const int maxSize = 20, longest = 10;
-        var window = new BatchWindow(maxSize, 1, 0, longest);
+        const int maxSize = 20, shortest = 2, longest = 10;
+        var window = new BatchWindow(maxSize, 1, 0, shortest, longest);
         int waiting = 0, lettingGo = 0;
         long now = 0, paused = 0;
         (long SentAt, int Writes)? inFlight = null;
@@ -128,7 +128,8 @@ public class BatchingProperties
                     bool several = back.Writes > 1;
                     window.CameBack(several, now - back.SentAt, now);
                     lettingGo += several ? 1 : 0;
-                    paused = several ? now + Math.Min((now - back.SentAt) / 2, longest) : paused;
+                    long pause = Math.Min((now - back.SentAt) / 2, longest);
+                    paused = !several ? paused : pause < shortest ? now : now + pause;
                     inFlight = null;
                     break;
                 case 3 when lettingGo > 0:
@@ -155,7 +156,7 @@ public class BatchingProperties
     [Fact]
     public void A_hundred_known_callers_are_gathered_and_the_last_one_closes_the_window()
     {
-        var window = new BatchWindow(1000, 1, 50, longestPause: 10);
+        var window = new BatchWindow(1000, 1, 50, shortestPause: 2, longestPause: 10);
         window.Answered(100, 0);
         window.CameBack(letsGo: false, 0, 0);
         for (int i = 1; i < 100; i++)
@@ -171,7 +172,7 @@ public class BatchingProperties
     [Fact]
     public void Callers_who_left_cost_a_tenth_of_the_delay_once()
     {
-        var window = new BatchWindow(1000, 1, 50, longestPause: 10);
+        var window = new BatchWindow(1000, 1, 50, shortestPause: 2, longestPause: 10);
         window.Answered(100, 0);
         window.CameBack(letsGo: false, 0, 0);
         window.Arrived(1);

@@ -3,7 +3,7 @@ namespace Scaling.Batching.Internal;
 /// <summary>What the loop does when all that happened has been taken in: it sends what is ready, and sets the alarm for the rest.</summary>
 internal sealed partial class BatchEngine<TItem, TResult>
 {
-    private static readonly TimeSpan s_longestPause = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan s_shortestPause = TimeSpan.FromMicroseconds(25), s_longestPause = TimeSpan.FromMilliseconds(10);
 
     private readonly ITimer _timer;
     private readonly Dictionary<object, Partition<TItem, TResult>> _partitions = [];
@@ -119,7 +119,7 @@ internal sealed partial class BatchEngine<TItem, TResult>
     }
 
     private BatchWindow NewWindow() =>
-        new(_options.MaxBatchSize, _options.MaxConcurrentBatches, InTimestamps(_options.MaxDelay), InTimestamps(s_longestPause));
+        new(_options.MaxBatchSize, _options.MaxConcurrentBatches, InTimestamps(_options.MaxDelay), InTimestamps(s_shortestPause), InTimestamps(s_longestPause));
 
     private long InTimestamps(TimeSpan time) => (long)(time.TotalSeconds * _time.TimestampFrequency);
 

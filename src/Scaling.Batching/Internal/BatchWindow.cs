@@ -28,11 +28,11 @@ internal readonly record struct WindowState(int Waiting, long OldestAt, int InFl
 /// <para>The callers of a batch that has come back are being let go on at that very moment, and many write again at once. A batch sent
 /// before they have had their turn takes the few who were quicker, and leaves the others a whole batch behind. So nothing goes until all
 /// have been let go on, which takes microseconds; but they may be slow, so no longer than half of what their batch took, nor than
-/// <c>longestPause</c>.</para>
+/// <c>longestPause</c>. Where that is less than <c>shortestPause</c>, the next batch is not worth waiting for.</para>
 /// <para>With a delay, the window stays open for callers that can still come. Who are they? Those who were answered within the last
 /// delay and have not returned. When none of them is missing, or none came for a tenth of the delay, waiting on is in vain.</para>
 /// </remarks>
-internal struct BatchWindow(int maxSize, int maxInFlight, long maxDelay, long longestPause)
+internal struct BatchWindow(int maxSize, int maxInFlight, long maxDelay, long shortestPause, long longestPause)
 {
     /// <summary>The part of the delay for which nobody has to come before the window stops waiting for them.</summary>
     internal const int PausesPerDelay = 10;
@@ -73,7 +73,8 @@ internal struct BatchWindow(int maxSize, int maxInFlight, long maxDelay, long lo
         if (letsGo)
         {
             _lettingGo++;
-            _pausedUntil = now + Math.Min(took / 2, longestPause);
+            long pause = Math.Min(took / 2, longestPause);
+            _pausedUntil = pause < shortestPause ? now : now + pause;
         }
     }
 
