@@ -35,6 +35,9 @@ internal sealed class AdmissionGate(int capacity, long capacityBytes, Action<Mes
     /// <summary>Writes that are pending; the line outside the gate is not.</summary>
     public int Pending => Volatile.Read(ref _writes);
 
+    /// <summary>Whether there is a bound on bytes.</summary>
+    public bool CountsBytes => capacityBytes != long.MaxValue;
+
     public bool IsClosed => _closed;
 
     /// <summary>Closed, nothing inside, nobody in line: nothing can come any more.</summary>
@@ -78,7 +81,7 @@ internal sealed class AdmissionGate(int capacity, long capacityBytes, Action<Mes
 
     public void Release(int writes, long bytes)
     {
-        if (capacityBytes != long.MaxValue)
+        if (CountsBytes)
         {
             Interlocked.Add(ref _bytes, -bytes);
         }
@@ -164,7 +167,7 @@ internal sealed class AdmissionGate(int capacity, long capacityBytes, Action<Mes
             return false;
         }
 
-        if (capacityBytes == long.MaxValue || TryAddBytes(message.Bytes))
+        if (!CountsBytes || TryAddBytes(message.Bytes))
         {
             return true;
         }

@@ -8,6 +8,7 @@ internal sealed class Batch<TItem, TResult>(BatchRunner<TItem, TResult> runner, 
 {
     private readonly CancellationTokenSource _abandonedByAll = new();
     private readonly PendingWrite<TItem, TResult>[] _writes = new PendingWrite<TItem, TResult>[capacity];
+    private readonly TItem[] _items = new TItem[capacity];
     private List<object>? _heldKeys;
     private int _open, _gone;
 
@@ -38,6 +39,7 @@ internal sealed class Batch<TItem, TResult>(BatchRunner<TItem, TResult> runner, 
 
     public void Add(PendingWrite<TItem, TResult> write)
     {
+        _items[Count] = write.Item; // now, while the loop has the write in its hands
         _writes[Count++] = write;
         _open++;
         if (Epochs.Count > 0 && Epochs[^1].Epoch == write.Epoch)
@@ -50,7 +52,7 @@ internal sealed class Batch<TItem, TResult>(BatchRunner<TItem, TResult> runner, 
         }
     }
 
-    public void Execute() => _ = runner.RunAsync(this, Count == _writes.Length ? _writes : _writes[..Count]);
+    public void Execute() => _ = Count == _writes.Length ? runner.RunAsync(this, _writes, _items) : runner.RunAsync(this, _writes[..Count], _items[..Count]);
 
     /// <summary>Notes that a caller does not wait any more.</summary>
     /// <remarks>

@@ -17,11 +17,11 @@ internal sealed class BatchRunner<TItem, TResult>(
     BatcherLog log)
 {
     /// <summary>Runs to the end whatever happens; the batch is posted back when every write is settled.</summary>
-    public async Task RunAsync(Batch<TItem, TResult> batch, PendingWrite<TItem, TResult>[] writes)
+    public async Task RunAsync(Batch<TItem, TResult> batch, PendingWrite<TItem, TResult>[] writes, TItem[] items)
     {
         try
         {
-            await WriteAsync(batch, writes).ConfigureAwait(false);
+            await WriteAsync(batch, writes, items).ConfigureAwait(false);
         }
         catch (Exception error)
         {
@@ -34,14 +34,18 @@ internal sealed class BatchRunner<TItem, TResult>(
         post(batch);
     }
 
-    private async Task WriteAsync(Batch<TItem, TResult> batch, PendingWrite<TItem, TResult>[] writes)
+    private async Task WriteAsync(Batch<TItem, TResult> batch, PendingWrite<TItem, TResult>[] writes, TItem[] items)
     {
         int namedToGo = int.Log2(writes.Length) + 1;
         var open = new Stack<PendingWrite<TItem, TResult>[]>();
         open.Push(writes);
         while (open.TryPop(out PendingWrite<TItem, TResult>[]? some))
         {
-            TItem[] items = Array.ConvertAll(some, static write => write.Item);
+            if (some != writes)
+            {
+                items = Array.ConvertAll(some, static write => write.Item);
+            }
+
             CallOutcome<TResult> outcome = await call.RunAsync(items, batch.Token).ConfigureAwait(false);
             if (outcome.End != CallEnd.RowFault)
             {
@@ -107,13 +111,7 @@ internal sealed class BatchRunner<TItem, TResult>(
         Batch<TItem, TResult> batch, PendingWrite<TItem, TResult>[] writes, TResult[]? results, Exception? error, WriteOutcome kind, bool isLast)
     {
         // Before any caller hears its outcome: its room is free, and the window knows that it may come back.
-        long bytes = 0;
-        foreach (PendingWrite<TItem, TResult> write in writes)
-        {
-            bytes += write.Bytes;
-        }
-
-        gate.Release(writes.Length, bytes);
+        gate.Release(writes.Length, gate.CountsBytes ? writes.Sum(static write => write.Bytes) : 0);
         if (batch.Partition.Window.HasDelay)
         {
             post(new Answers<TItem, TResult>(batch.Partition, writes.Length));
