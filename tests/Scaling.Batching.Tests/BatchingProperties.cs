@@ -27,7 +27,7 @@ public class BatchingProperties
                     break;
                 case 1 when inFlight.Count > 0:
                     window.Answered(inFlight[0], now);
-                    window.CameBack(letsGo: false, 0, now);
+                    window.CameBack(callersGoOn: false, 0, now);
                     inFlight.RemoveAt(0);
                     break;
             }
@@ -79,7 +79,7 @@ public class BatchingProperties
             }
             else if (inFlight.TryDequeue(out _))
             {
-                window.CameBack(letsGo: false, 0, 0);
+                window.CameBack(callersGoOn: false, 0, 0);
                 oneCameBack = true;
             }
 
@@ -127,12 +127,15 @@ public class BatchingProperties
                 case 2 when inFlight is { } back:
                     bool several = back.Writes > 1;
                     window.CameBack(several, now - back.SentAt, now);
-                    lettingGo += several ? 1 : 0;
-                    long pause = Math.Min((now - back.SentAt) / 2, longest);
-                    paused = !several ? paused : pause < shortest ? now : now + pause;
+                    if (several && lettingGo++ == 0)
+                    {
+                        long pause = Math.Min((now - back.SentAt) / 2, longest);
+                        paused = pause < shortest ? now : now + pause;
+                    }
+
                     inFlight = null;
                     break;
-                case 3 when lettingGo > 0:
+                case 3 when lettingGo > 0 || (lettingGo == 0 && inFlight is { Writes: > 1 }): // the relay may be quicker than its batch
                     window.WentOn();
                     lettingGo--;
                     break;
@@ -142,6 +145,7 @@ public class BatchingProperties
             SendReason reason = window.Decide(new(waiting, 0, inFlight is null ? 0 : 1, inFlight?.Writes ?? 0, flushing), now, out long askAgainAt);
             bool isPaused = lettingGo > 0 && now < paused, canGo = waiting > 0 && inFlight is null;
             Assert.Equal(isPaused, window.IsPaused(now));
+            Assert.Equal(lettingGo != 0, window.IsLettingGo);
             Assert.Equal(canGo && (!isPaused || flushing || waiting >= maxSize), reason != SendReason.None);
             Assert.Equal(canGo && reason == SendReason.None ? paused : long.MaxValue, askAgainAt);
             if (reason != SendReason.None)
@@ -153,12 +157,25 @@ public class BatchingProperties
         }
     }
 
+    /// <summary>The loop sleeps over further writes during a pause; so whoever waits in one with a slot free has an alarm, whatever else is in flight.</summary>
+    [Fact]
+    public void Whoever_waits_in_a_pause_has_an_alarm_also_beside_a_batch_in_flight()
+    {
+        var window = new BatchWindow(maxSize: 4, maxInFlight: 2, maxDelay: 0, shortestPause: 2, longestPause: 10);
+        window.CameBack(callersGoOn: true, took: 100, now: 0);
+        Assert.Equal(SendReason.Full, window.Decide(new(5, 0, 0, 0, false), 0, out _));
+        window.Sent(SendReason.Full);
+        Assert.Equal(SendReason.None, window.Decide(new(1, 0, 1, 4, false), 1, out long askAgainAt)); // less than a share
+        Assert.True(window.IsPaused(1));
+        Assert.Equal(10, askAgainAt);
+    }
+
     [Fact]
     public void A_hundred_known_callers_are_gathered_and_the_last_one_closes_the_window()
     {
         var window = new BatchWindow(1000, 1, 50, shortestPause: 2, longestPause: 10);
         window.Answered(100, 0);
-        window.CameBack(letsGo: false, 0, 0);
+        window.CameBack(callersGoOn: false, 0, 0);
         for (int i = 1; i < 100; i++)
         {
             window.Arrived(1);
@@ -174,7 +191,7 @@ public class BatchingProperties
     {
         var window = new BatchWindow(1000, 1, 50, shortestPause: 2, longestPause: 10);
         window.Answered(100, 0);
-        window.CameBack(letsGo: false, 0, 0);
+        window.CameBack(callersGoOn: false, 0, 0);
         window.Arrived(1);
         Assert.Equal(SendReason.None, window.Decide(new(1, 1, 0, 0, false), 1, out long at));
         Assert.Equal(6, at);

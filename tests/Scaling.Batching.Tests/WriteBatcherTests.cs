@@ -38,7 +38,7 @@ public class WriteBatcherTests
         HeldStore<int>.Call all = await store.NextAsync();
         Assert.Equal(Callers, all.Items.Length);
         Task<int> waiting = batcher.WriteAsync(-2).AsTask(); // could go alone as soon as the store is free
-        time.Advance(TimeSpan.FromSeconds(1)); // the callers have half of that, and the clock stands still from here on
+        time.Advance(TimeSpan.FromSeconds(1)); // so there is a pause, and as the clock stands from here on it ends with the callers alone
         all.Commit();
         HeldStore<int>.Call next = await store.NextAsync();
         next.Commit();

@@ -8,7 +8,7 @@ internal sealed class Batch<TItem, TResult>(BatchRunner<TItem, TResult> runner, 
 {
     private readonly CancellationTokenSource _abandonedByAll = new();
     private readonly PendingWrite<TItem, TResult>[] _writes = new PendingWrite<TItem, TResult>[capacity];
-    private readonly TItem[] _items = new TItem[capacity];
+    private TItem[] _items = new TItem[capacity];
     private List<object>? _heldKeys;
     private int _open, _gone;
 
@@ -24,8 +24,8 @@ internal sealed class Batch<TItem, TResult>(BatchRunner<TItem, TResult> runner, 
     /// <summary>When the loop sent it. Belongs to the loop.</summary>
     public long SentAt { get; init; }
 
-    /// <summary>Whether callers are being let go on when the batch is posted back, so that their relay will be posted as well.</summary>
-    public bool LetsGo { get; set; }
+    /// <summary>Whether several callers are being let go on, so that their <see cref="Relay{TItem, TResult}"/> is posted as well: before the batch or after it.</summary>
+    public bool RelayTells { get; set; }
 
     public int Count { get; private set; }
 
@@ -52,7 +52,12 @@ internal sealed class Batch<TItem, TResult>(BatchRunner<TItem, TResult> runner, 
         }
     }
 
-    public void Execute() => _ = Count == _writes.Length ? runner.RunAsync(this, _writes, _items) : runner.RunAsync(this, _writes[..Count], _items[..Count]);
+    public void Execute()
+    {
+        TItem[] items = _items;
+        _items = []; // a write whose outcome nobody takes still knows its batch, and must not keep all these alive
+        _ = Count == _writes.Length ? runner.RunAsync(this, _writes, items) : runner.RunAsync(this, _writes[..Count], items[..Count]);
+    }
 
     /// <summary>Notes that a caller does not wait any more.</summary>
     /// <remarks>

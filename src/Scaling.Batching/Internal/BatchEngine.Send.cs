@@ -12,7 +12,10 @@ internal sealed partial class BatchEngine<TItem, TResult>
     private Batch<TItem, TResult>? _toRunHere;
     private long _timerAt = long.MaxValue;
 
-    /// <summary>While no batch can go whoever comes, a further write changes nothing: then it need not wake the loop.</summary>
+    /// <summary>
+    /// While no batch can go, a further write need not wake the loop. (One that fills a batch during a pause could: it waits for the end of
+    /// the pause with the others.)
+    /// </summary>
     private Sleep Rest => _partitions.Count == 0 && _onlyPartition is { Window.HasDelay: false } only && !_isAborting
         && (only.InFlight == _options.MaxConcurrentBatches || (only.Waiting > 0 && only.Window.IsPaused(_now))) // one waits, so the alarm is set
             ? Sleep.UntilMoreThanAWrite

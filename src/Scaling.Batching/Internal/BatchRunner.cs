@@ -131,7 +131,7 @@ internal sealed class BatchRunner<TItem, TResult>(
             }
         }
 
-        batch.LetsGo = relay.Start(tells: isLast && !batch.Partition.Window.HasDelay); // before a metrics listener can throw
+        batch.RelayTells = relay.Start(tells: isLast && !batch.Partition.Window.HasDelay); // before a metrics listener can throw
         batch.Settled(writes.Length, gone);
         metrics.Ended(kind, settled);
     }

@@ -26,9 +26,9 @@ internal readonly record struct WindowState(int Waiting, long OldestAt, int InFl
 /// is full or one of the batches in flight comes back (Nagle's idea, RFC 896). Where several may be in flight, each takes its share of
 /// all that is pending: one that took everything would leave the other slots nothing to do while its own callers are away.</para>
 /// <para>The callers of a batch that has come back are being let go on at that very moment, and many write again at once. A batch sent
-/// before they have had their turn takes the few who were quicker, and leaves the others a whole batch behind. So nothing goes until all
-/// have been let go on, which takes microseconds; but they may be slow, so no longer than half of what their batch took, nor than
-/// <c>longestPause</c>. Where that is less than <c>shortestPause</c>, the next batch is not worth waiting for.</para>
+/// before they have had their turn takes the few who were quicker, and leaves the others a whole batch behind. So only what is full or
+/// flushed goes until all have been let go on, which takes microseconds. But they may be slow: then the pause ends after half of what
+/// their batch took, or <c>longestPause</c> (an alarm is a millisecond late). Less than <c>shortestPause</c> is no pause at all.</para>
 /// <para>With a delay, the window stays open for callers that can still come. Who are they? Those who were answered within the last
 /// delay and have not returned. When none of them is missing, or none came for a tenth of the delay, waiting on is in vain.</para>
 /// </remarks>
@@ -64,21 +64,20 @@ internal struct BatchWindow(int maxSize, int maxInFlight, long maxDelay, long sh
     }
 
     /// <summary>A batch has come back from the store.</summary>
-    /// <param name="letsGo">Whether its callers are being let go on, and <see cref="WentOn"/> will tell when all have been.</param>
+    /// <param name="callersGoOn">Whether its callers are being let go on, of which <see cref="WentOn"/> tells; perhaps it has already.</param>
     /// <param name="took">How long it was on its way.</param>
     /// <param name="now">The time.</param>
-    public void CameBack(bool letsGo, long took, long now)
+    public void CameBack(bool callersGoOn, long took, long now)
     {
         _oneCameBack = true;
-        if (letsGo)
+        if (callersGoOn && _lettingGo++ == 0) // a pause never lengthens another
         {
-            _lettingGo++;
             long pause = Math.Min(took / 2, longestPause);
             _pausedUntil = pause < shortestPause ? now : now + pause;
         }
     }
 
-    /// <summary>All callers of a batch that came back have been let go on.</summary>
+    /// <summary>All callers of a batch have been let go on; those on other threads may be about to write again.</summary>
     public void WentOn() => _lettingGo--;
 
     /// <summary>Whether there are callers of whom <see cref="WentOn"/> is still to tell.</summary>
@@ -131,7 +130,7 @@ internal struct BatchWindow(int maxSize, int maxInFlight, long maxDelay, long sh
         if (!HasDelay)
         {
             bool paused = IsPaused(now);
-            askAgainAt = mayGo && paused ? _pausedUntil : long.MaxValue;
+            askAgainAt = paused ? _pausedUntil : long.MaxValue;
             return mayGo && !paused ? SendReason.Idle : SendReason.None;
         }
 

@@ -80,7 +80,7 @@ internal sealed class Partition<TItem, TResult>(object? key, BatchWindow window)
     {
         InFlight--;
         WritesInFlight -= batch.Count;
-        Window.CameBack(batch.LetsGo, now - batch.SentAt, now);
+        Window.CameBack(batch.RelayTells, now - batch.SentAt, now);
         _keys?.Release(batch);
     }
 
