@@ -18,7 +18,7 @@ public class WriteBatcherOptions
 
     /// <summary>
     /// How long, counted from its first write, a batch may be held open for more. Default zero: <em>natural batching</em>, an
-    /// idle batcher sends at once and a busy one gathers until the batch before has been written.
+    /// idle batcher sends at once and a busy one gathers until the batch before has been written and its callers let go on.
     /// </summary>
     /// <remarks>
     /// A window never waits for callers that cannot come: it closes as soon as every caller answered within the last
