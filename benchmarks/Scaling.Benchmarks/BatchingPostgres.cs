@@ -11,15 +11,6 @@ namespace Scaling.Benchmarks;
 /// <summary>A user as the benchmarks of Batching insert it.</summary>
 internal sealed record BatchingUser(string Name, string Email);
 
-/// <summary>Ten thousand callers beside the COPY by hand, and nothing else: six times as often in the same time.</summary>
-internal sealed class BatchingCopy : IMacro
-{
-    public string Name => "batching-copy";
-
-    public Task RunAsync() => BatchingPostgres.RunAsync(way => way.Contains("10,000 by hand", StringComparison.Ordinal) || way.Contains("2 connections", StringComparison.Ordinal)
-        || (way.Contains("10,000 callers", StringComparison.Ordinal) && !way.Contains("MaxBatchSize", StringComparison.Ordinal)));
-}
-
 /// <summary>Rows per second into a Postgres that syncs its commits: every way to insert in turn, round after round, and what each caller waits.</summary>
 internal sealed class BatchingPostgres : IMacro
 {

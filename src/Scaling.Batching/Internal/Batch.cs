@@ -29,6 +29,9 @@ internal sealed class Batch<TItem, TResult>(BatchRunner<TItem, TResult> runner, 
 
     public int Count { get; private set; }
 
+    /// <summary>Writes that have no outcome yet.</summary>
+    public int Open => Volatile.Read(ref _open);
+
     /// <summary>Cancelled when no caller is left who waits for the batch, or when a stop has run out of patience.</summary>
     public CancellationToken Token => _abandonedByAll.Token;
 
@@ -105,7 +108,7 @@ internal sealed class Batch<TItem, TResult>(BatchRunner<TItem, TResult> runner, 
 
     private void CancelIfDeserted()
     {
-        int open = Volatile.Read(ref _open);
+        int open = Open;
         if (open > 0 && Volatile.Read(ref _gone) >= open)
         {
             _ = _abandonedByAll.CancelAsync(); // not here: a cancellation callback may be slow, and this is a caller's thread

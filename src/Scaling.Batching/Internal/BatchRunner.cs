@@ -49,14 +49,14 @@ internal sealed class BatchRunner<TItem, TResult>(
             CallOutcome<TResult> outcome = await call.RunAsync(items, batch.Token).ConfigureAwait(false);
             if (outcome.End != CallEnd.RowFault)
             {
-                await SettleAsync(batch, some, outcome, isLast: open.Count == 0).ConfigureAwait(false);
+                await SettleAsync(batch, some, outcome).ConfigureAwait(false);
                 continue;
             }
 
             int bad = some.Length == 1 ? 0 : outcome.Row;
             if (bad >= 0)
             {
-                await SettleAsync(batch, [some[bad]], outcome, isLast: some.Length == 1 && open.Count == 0).ConfigureAwait(false);
+                await SettleAsync(batch, [some[bad]], outcome).ConfigureAwait(false);
                 some = [.. some[..bad], .. some[(bad + 1)..]];
             }
 
@@ -78,11 +78,11 @@ internal sealed class BatchRunner<TItem, TResult>(
         }
     }
 
-    private async ValueTask SettleAsync(Batch<TItem, TResult> batch, PendingWrite<TItem, TResult>[] writes, CallOutcome<TResult> outcome, bool isLast)
+    private async ValueTask SettleAsync(Batch<TItem, TResult> batch, PendingWrite<TItem, TResult>[] writes, CallOutcome<TResult> outcome)
     {
         if (outcome.End == CallEnd.Written)
         {
-            Settle(batch, writes, outcome.Results!, null, WriteOutcome.Written, isLast);
+            Settle(batch, writes, outcome.Results!, null, WriteOutcome.Written);
             return;
         }
 
@@ -95,7 +95,7 @@ internal sealed class BatchRunner<TItem, TResult>(
             }
         }
 
-        Settle(batch, writes, null, error, kind, isLast);
+        Settle(batch, writes, null, error, kind);
     }
 
     private static (Exception Error, WriteOutcome Kind) Judge(Batch<TItem, TResult> batch, CallOutcome<TResult> outcome) => outcome.End switch
@@ -108,7 +108,7 @@ internal sealed class BatchRunner<TItem, TResult>(
     };
 
     private void Settle(
-        Batch<TItem, TResult> batch, PendingWrite<TItem, TResult>[] writes, TResult[]? results, Exception? error, WriteOutcome kind, bool isLast)
+        Batch<TItem, TResult> batch, PendingWrite<TItem, TResult>[] writes, TResult[]? results, Exception? error, WriteOutcome kind)
     {
         // Before any caller hears its outcome: its room is free, and the window knows that it may come back.
         gate.Release(writes.Length, gate.CountsBytes ? writes.Sum(static write => write.Bytes) : 0);
@@ -131,7 +131,8 @@ internal sealed class BatchRunner<TItem, TResult>(
             }
         }
 
-        batch.RelayTells = relay.Start(tells: isLast && !batch.Partition.Window.HasDelay); // before a metrics listener can throw
+        bool areLast = batch.Open == writes.Length;
+        batch.RelayTells = relay.Start(tells: areLast && !batch.Partition.Window.HasDelay); // before a metrics listener can throw
         batch.Settled(writes.Length, gone);
         metrics.Ended(kind, settled);
     }

@@ -84,7 +84,7 @@ internal struct BatchWindow(int maxSize, int maxInFlight, long maxDelay, long sh
     public readonly bool IsLettingGo => _lettingGo != 0;
 
     /// <summary>Whether the window waits for callers to be let go on.</summary>
-    public readonly bool IsPaused(long now) => _lettingGo > 0 && now < _pausedUntil && !HasDelay;
+    public readonly bool IsPaused(long now) => _lettingGo > 0 && now < _pausedUntil;
 
     /// <summary>A batch has been sent.</summary>
     public void Sent(SendReason reason)
